@@ -1,0 +1,36 @@
+#pragma once
+// What the HTTP server asks of the house behind it; the broker implements it over the plugin host and its own state.
+
+#include "broker/admin/exchange.hpp"
+
+#include <optional>
+
+namespace airmail::admin {
+
+/// What stands at a path. `verbs`: the ones that would be answered there, for 405 with Allow.
+struct route_match {
+    enum class kind { none, wrong_verb, method, plugin_route } what = kind::none;
+    std::string name, role, params, verbs;   // role "" = public; params: path parameters as a JSON object
+    bool body_to_file = false;
+    std::uint64_t ref = 0;                   // the backend's own handle for `serve`
+};
+
+/// Who a bearer key belongs to.
+struct caller { std::string name, role; };
+
+/// Thread-safe: called on the HTTP thread, answers may come from any thread (the server brings them home).
+class backend {
+public:
+    virtual ~backend() = default;
+    virtual route_match match(std::string_view verb, std::string_view path) = 0;
+    /// Runs the method or route of `m`. `done` exactly once, from any thread.
+    virtual void serve(route_match const& m, request r, responder done) = 0;
+    /// Looks up an API key; nullopt = unknown, expired or revoked. `done` exactly once, from any thread.
+    virtual void authenticate(std::string bearer, std::function<void(std::optional<caller>)> done) = 0;
+    /// The Prometheus exposition of every counter.
+    virtual std::string metrics() = 0;
+    /// Why the broker is not ready, one reason a line; empty = ready.
+    virtual std::string not_ready() = 0;
+};
+
+}
