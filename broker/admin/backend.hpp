@@ -3,7 +3,10 @@
 
 #include "broker/admin/exchange.hpp"
 
+#include <memory>
 #include <optional>
+#include <span>
+#include <utility>
 
 namespace airmail::admin {
 
@@ -13,6 +16,17 @@ struct route_match {
     std::string name, role, params, verbs;   // role "" = public; params: path parameters as a JSON object
     bool body_to_file = false;
     std::uint64_t ref = 0;                   // the backend's own handle for `serve`
+};
+
+/// One upload on its way to disk. Destroyed without finish(): the temporary file is gone.
+class upload {
+public:
+    virtual ~upload() = default;
+    /// False = no room or I/O error; why() says.
+    virtual bool write(std::span<std::uint8_t const> piece) = 0;
+    /// Path of the synced temporary file and the hex SHA-256 of what was written; empty path on error.
+    virtual std::pair<std::string, std::string> finish() = 0;
+    virtual std::string why() const = 0;
 };
 
 /// Who a bearer key belongs to.
@@ -27,6 +41,8 @@ public:
     virtual void serve(route_match const& m, request r, responder done) = 0;
     /// Looks up an API key; nullopt = unknown, expired or revoked. `done` exactly once, from any thread.
     virtual void authenticate(std::string bearer, std::function<void(std::optional<caller>)> done) = 0;
+    /// Null with `why` when uploads cannot be taken now.
+    virtual std::unique_ptr<upload> begin_upload(std::string& why) = 0;
     /// The Prometheus exposition of every counter.
     virtual std::string metrics() = 0;
     /// Why the broker is not ready, one reason a line; empty = ready.
