@@ -1,0 +1,20 @@
+#include "broker/admin/session_impl.hpp"
+
+#include <boost/json/serialize.hpp>
+
+namespace airmail::admin {
+
+std::string header_lines(http::fields const& f) {
+    std::string out;
+    for (auto const& field : f) {
+        if (field.name() == http::field::authorization || field.name() == http::field::cookie) continue;  // no secret travels further
+        std::string name(field.name_string());
+        for (auto& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+        out += name + ": " + std::string(field.value()) + "\n";
+    }
+    return out;
+}
+
+std::string new_request_id() { return storage::firmware::uuid_v7(); }
+
+}
