@@ -25,7 +25,7 @@ struct http_server::door_keeper {
     void close();
 
     door kind = door::public_https;
-    std::function<std::shared_ptr<net::tls_context>()> tls;
+    std::function<std::shared_ptr<net::tls_context const>()> tls;
     bool admin_everywhere = false;
 
 private:
@@ -41,6 +41,6 @@ private:
 };
 
 /// TLS sessions live in their own translation unit (session_tls.cpp).
-void serve_tls(http_server::world w, http_server::door_keeper::socket s, std::shared_ptr<net::tls_context> tls, arrival who);
+void serve_tls(http_server::world w, http_server::door_keeper::socket s, std::shared_ptr<net::tls_context const> tls, arrival who);
 
 }

@@ -12,7 +12,7 @@ http_server::http_server(backend& house, http_limits limits)
 
 http_server::~http_server() { stop(); }
 
-std::uint16_t http_server::listen_https(std::string const& address, std::uint16_t port, std::function<std::shared_ptr<net::tls_context>()> tls, bool admin_everywhere) {
+std::uint16_t http_server::listen_https(std::string const& address, std::uint16_t port, std::function<std::shared_ptr<net::tls_context const>()> tls, bool admin_everywhere) {
     doors_.push_back(std::make_unique<door_keeper>(world_, door_keeper::tcp(address, port)));
     doors_.back()->tls = std::move(tls);
     doors_.back()->admin_everywhere = admin_everywhere;

@@ -43,7 +43,7 @@ public:
     /// Binds now, so that a taken port is an error at start (throws boost::system::system_error). Returns the port.
     /// `tls` answers the context for the next handshake, so that a reload needs no restart. A peer counts as admin_https
     /// when its address is loopback, or when `admin_everywhere`.
-    std::uint16_t listen_https(std::string const& address, std::uint16_t port, std::function<std::shared_ptr<net::tls_context>()> tls, bool admin_everywhere);
+    std::uint16_t listen_https(std::string const& address, std::uint16_t port, std::function<std::shared_ptr<net::tls_context const>()> tls, bool admin_everywhere);
     /// Plain HTTP for /metrics, /healthz, /readyz.
     std::uint16_t listen_metrics(std::string const& address, std::uint16_t port);
     /// The control socket, mode 0660; peers must be root or our own user (SO_PEERCRED). Replaces a stale socket file.

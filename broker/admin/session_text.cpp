@@ -15,6 +15,7 @@ std::string header_lines(http::fields const& f) {
     return out;
 }
 
-std::string new_request_id() { return storage::firmware::uuid_v7(); }
+std::string new_request_id() { auto const now = std::chrono::system_clock::now().time_since_epoch();
+    return storage::firmware::new_id(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()); }
 
 }
