@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace airmail::net { class tls_context; }
 
@@ -65,8 +66,9 @@ public:
         boost::asio::io_context& io;
     };
 
-private:
     struct door_keeper;
+
+private:
     boost::asio::io_context io_{1};
     transfers transfers_;
     http_counters counters_;

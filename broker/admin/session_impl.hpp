@@ -4,9 +4,10 @@
 #include "broker/admin/range.hpp"
 #include "broker/admin/routes.hpp"
 #include "broker/admin/session.hpp"
-#include "storage/firmware/ids.hpp"
+#include "broker/admin/session_text.hpp"
 
 #include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -49,9 +50,6 @@ template <class Value, class Start> boost::asio::awaitable<Value> bring_home(boo
     };
     return boost::asio::async_initiate<decltype(awaiting) const, void(Value)>(std::move(begin), awaiting);
 }
-
-std::string header_lines(http::fields const& f);
-std::string new_request_id();
 
 /// A file opened for one transfer; closed with it.
 struct open_file {

@@ -1,13 +1,17 @@
-#include "broker/admin/session_impl.hpp"
+#include "broker/admin/session_text.hpp"
 
-#include <boost/json/serialize.hpp>
+#include "storage/firmware/ids.hpp"
+
+#include <chrono>
 
 namespace airmail::admin {
+
+namespace http = boost::beast::http;
 
 std::string header_lines(http::fields const& f) {
     std::string out;
     for (auto const& field : f) {
-        if (field.name() == http::field::authorization || field.name() == http::field::cookie) continue;  // no secret travels further
+        if (field.name() == http::field::authorization || field.name() == http::field::cookie) continue;
         std::string name(field.name_string());
         for (auto& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
         out += name + ": " + std::string(field.value()) + "\n";
@@ -15,7 +19,9 @@ std::string header_lines(http::fields const& f) {
     return out;
 }
 
-std::string new_request_id() { auto const now = std::chrono::system_clock::now().time_since_epoch();
-    return storage::firmware::new_id(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()); }
+std::string new_request_id() {
+    auto const now = std::chrono::system_clock::now().time_since_epoch();
+    return storage::firmware::new_id(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
 
 }
