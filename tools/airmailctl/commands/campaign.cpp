@@ -1,0 +1,151 @@
+// airmailctl campaign: create, start, pause, resume, cancel, watch, explain.
+
+#include "tools/airmailctl/commands/commands.hpp"
+#include "tools/airmailctl/show.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/value_from.hpp>
+#include <chrono>
+#include <fmt/core.h>
+#include <thread>
+
+namespace airmail::ctl {
+
+namespace json = boost::json;
+
+namespace {
+
+std::vector<column> const columns = {{"CAMPAIGN", "campaign_id"}, {"NAME", "name"}, {"VERSION", "firmware_version"}, {"STATUS", "status"}, {"STAGE", "stage"},
+    {"DONE%", "progress"}, {"TOTAL", "counters.total"}, {"COMPLETED", "counters.completed"}, {"FAILED", "counters.failed"}, {"ROLLBACK", "counters.rollback"}};
+std::vector<column> const row_columns = {{"DEVICE", "serial_no"}, {"STATUS", "status"}, {"STAGE", "stage"}, {"REASON", "reason"}, {"ATTEMPT", "attempt"},
+    {"FROM", "from_version"}, {"TO", "to_version"}, {"PROGRESS", "progress"}, {"COMMAND", "command_id"}};
+
+struct create_options {
+    std::string name, firmware, criteria, model, fw_version, phases;
+    std::vector<std::string> devices, tags;
+    std::int64_t max_in_flight = 0, rate = 0;
+    bool start = false, dynamic = false, allow_downgrade = false;
+};
+
+json::object creation(create_options const& o) {
+    json::object target = o.criteria.empty() ? json::object{} : json::parse(o.criteria).as_object();
+    if (!o.model.empty()) target["model"] = o.model;
+    if (!o.fw_version.empty()) target["fw_version"] = o.fw_version;
+    if (!o.devices.empty()) target["devices"] = json::value_from(o.devices);
+    if (!o.tags.empty()) target["tags"] = json::value_from(o.tags);
+    json::object body{{"name", o.name}, {"firmware_id", o.firmware}, {"target_criteria", target}, {"start", o.start}, {"dynamic", o.dynamic}};
+    if (o.allow_downgrade) body["allow_downgrade"] = true;
+    if (o.max_in_flight) body["max_in_flight"] = o.max_in_flight;
+    if (o.rate) body["rate_per_min"] = o.rate;
+    if (o.phases == "none") body["phases"] = "none";
+    else if (!o.phases.empty()) body["phases"] = json::parse("[" + o.phases + "]");
+    return body;
+}
+
+void print(context const& c, json::value const& v) { c.json ? json_line(v) : record(v); }
+
+struct watch_options { std::string id; bool once = false; int every_ms = 500; };
+
+/// Follows a campaign to its end: a bar on a terminal, one line an event with --json. Exit 1 when it was cancelled.
+void watch(context const& c, watch_options const& o) {
+    auto broker = c.broker();
+    bar progress(o.id.substr(0, 8));
+    std::int64_t after = 0;
+    for (;;) {
+        auto v = broker.get(fmt::format("/api/v1/campaigns/{}/watch?after={}", encoded(o.id), after));
+        auto const& campaign = v.as_object();
+        if (auto const* next = campaign.if_contains("next"); next && next->is_number()) after = next->to_number<std::int64_t>();
+        if (c.json)
+            for (auto const& e : campaign.at("events").as_array()) json_line(e);
+        auto const total = campaign.at("counters").at("total").to_number<std::uint64_t>();
+        auto const finished = campaign.at("counters").at("finished").to_number<std::uint64_t>();
+        progress.update(finished, total, fmt::format("{} of {}, {} completed, {} failed, {} rolled back, {} {}", finished, total, text_of(v, "counters.completed"),
+                                                     text_of(v, "counters.failed"), text_of(v, "counters.rollback"), text_of(v, "status"), text_of(v, "stage")));
+        auto const status = text_of(v, "status");
+        bool const over = status == "completed" || status == "cancelled";
+        if (!over && !o.once) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(o.every_ms));
+            continue;
+        }
+        if (!c.json) record(v);
+        if (status == "cancelled") throw trouble(exit_code::failed, "the campaign was cancelled: " + text_of(v, "reason"));
+        return;
+    }
+}
+
+struct id_options { std::string id, reason; };
+struct list_options { std::string status; int limit = 50; };
+struct rows_options { std::string id, status, after; int limit = 100; };
+struct explain_options { std::string id, device; };
+
+void add_steps(CLI::App& campaign, context& c) {
+    for (auto [verb, doc] : {std::pair{"start", "begin admitting devices"}, {"pause", "stop admitting; devices under way go on"}, {"resume", "go on after a pause"},
+                             {"advance", "next phase now, whatever the gate says (audited)"}, {"cancel", "call back what can be called back, and say what could not"}})
+        command<id_options>(campaign, verb, doc, [](CLI::App& s, id_options& o) {
+            s.add_option("id", o.id, "campaign")->required();
+            s.add_option("--reason", o.reason, "kept with the campaign and in the audit log");
+        }, [&c, verb = std::string(verb)](id_options const& o) {
+            json::object body;
+            if (!o.reason.empty()) body["reason"] = o.reason;
+            print(c, c.broker().post("/api/v1/campaigns/" + encoded(o.id) + "/" + verb, body));
+        });
+}
+
+}
+
+void add_campaign(CLI::App& app, context& c) {
+    auto& campaign = *app.add_subcommand("campaign", "deliver a firmware to devices, step by step");
+    campaign.require_subcommand(1);
+    command<create_options>(campaign, "create", "make a campaign; counters.total is the number of devices it would reach", [](CLI::App& s, create_options& o) {
+        s.add_option("--name", o.name, "for people")->required();
+        s.add_option("--firmware", o.firmware, "firmware_id (airmailctl firmware list)")->required();
+        s.add_option("--target", o.criteria, R"(criteria as JSON: {"model":"TX-100","fw_version":"< v1.1.0"})");
+        s.add_option("--model", o.model, "criterion: this model");
+        s.add_option("--fw-version", o.fw_version, "criterion: versions now running, e.g. \"< v1.1.0\"");
+        s.add_option("--device", o.devices, "criterion: these devices (repeatable)");
+        s.add_option("--tag", o.tags, "criterion: devices with this tag (repeatable)");
+        s.add_option("--phases", o.phases, "percent per phase: 1,10,50,100 (default), or none");
+        s.add_option("--max-in-flight", o.max_in_flight, "devices under way at once");
+        s.add_option("--rate", o.rate, "devices admitted per minute");
+        s.add_flag("--start", o.start, "start at once");
+        s.add_flag("--dynamic", o.dynamic, "devices that match later join");
+        s.add_flag("--allow-downgrade", o.allow_downgrade, "also devices that run a newer version");
+    }, [&c](create_options const& o) { print(c, c.broker().post("/api/v1/campaigns", creation(o))); });
+    add_steps(campaign, c);
+    command<list_options>(campaign, "list", "newest first", [](CLI::App& s, list_options& o) {
+        s.add_option("--status", o.status, "pending, active, completed or cancelled");
+        s.add_option("--limit", o.limit, "at most so many")->capture_default_str();
+    }, [&c](list_options const& o) {
+        auto v = c.broker().get(fmt::format("/api/v1/campaigns?limit={}{}", o.limit, o.status.empty() ? "" : "&status=" + encoded(o.status)));
+        c.json ? json_line(v) : table(v.at("campaigns"), columns);
+    });
+    command<id_options>(campaign, "show", "one campaign", [](CLI::App& s, id_options& o) { s.add_option("id", o.id, "campaign")->required(); },
+        [&c](id_options const& o) { print(c, c.broker().get("/api/v1/campaigns/" + encoded(o.id))); });
+    command<rows_options>(campaign, "devices", "its devices and how far they are", [](CLI::App& s, rows_options& o) {
+        s.add_option("id", o.id, "campaign")->required();
+        s.add_option("--status", o.status, "only these");
+        s.add_option("--after", o.after, "continue after this serial number");
+        s.add_option("--limit", o.limit, "at most so many (1000)")->capture_default_str();
+    }, [&c](rows_options const& o) {
+        auto v = c.broker().get(fmt::format("/api/v1/campaigns/{}/devices?limit={}{}{}", encoded(o.id), o.limit, o.status.empty() ? "" : "&status=" + encoded(o.status),
+                                            o.after.empty() ? "" : "&after=" + encoded(o.after)));
+        c.json ? json_line(v) : table(v.at("devices"), row_columns);
+    });
+    command<explain_options>(campaign, "explain", "why has this device not updated?", [](CLI::App& s, explain_options& o) {
+        s.add_option("id", o.id, "campaign")->required();
+        s.add_option("device", o.device, "serial number")->required();
+    }, [&c](explain_options const& o) { print(c, c.broker().get("/api/v1/campaigns/" + encoded(o.id) + "/devices/" + encoded(o.device))); });
+    command<watch_options>(campaign, "watch", "follow it to its end", [](CLI::App& s, watch_options& o) {
+        s.add_option("id", o.id, "campaign")->required();
+        s.add_flag("--once", o.once, "look once, do not wait");
+        s.add_option("--every", o.every_ms, "milliseconds between looks")->capture_default_str();
+    }, [&c](watch_options const& o) { watch(c, o); });
+    command<id_options>(campaign, "audit", "recount every row and compare", [](CLI::App& s, id_options& o) { s.add_option("id", o.id, "campaign")->required(); },
+        [&c](id_options const& o) { print(c, c.broker().get("/api/v1/campaigns/" + encoded(o.id) + "/audit")); });
+    command<explain_options>(campaign, "retry", "a new attempt for one device, also after a rollback", [](CLI::App& s, explain_options& o) {
+        s.add_option("id", o.id, "campaign")->required();
+        s.add_option("device", o.device, "serial number")->required();
+    }, [&c](explain_options const& o) { print(c, c.broker().post("/api/v1/campaigns/" + encoded(o.id) + "/devices/" + encoded(o.device) + "/retry", json::object{})); });
+}
+
+}
