@@ -29,8 +29,8 @@ public:
     virtual std::string why() const = 0;
 };
 
-/// Who a bearer key belongs to.
-struct caller { std::string name, role; };
+/// Who a bearer key belongs to. `scope`: prefix of method names it may call ("campaign."), empty = all of its role.
+struct caller { std::string name, role, scope; };
 
 /// Thread-safe: called on the HTTP thread, answers may come from any thread (the server brings them home).
 class backend {

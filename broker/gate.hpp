@@ -1,0 +1,23 @@
+#pragma once
+// Joins the handlers to the plugin host: topics to lanes, presence to session events, logins to on_connect.
+
+#include "broker/handlers/plugin_gate.hpp"
+#include "broker/host/plugin_host.hpp"
+
+namespace airmail {
+
+/// Owned by the broker; every shard calls it. Never waits.
+class gate final : public handlers::plugin_gate {
+public:
+    explicit gate(host::plugin_host& h) : host_(h) {}
+    std::uint32_t consumers_of(std::string_view topic) const override { return host_.topics(topic).consumers; }
+    void deliver_qos0(storage::message_ptr const& m, std::uint32_t consumers) override;
+    bool is_ready_filter(std::string_view identity, std::string_view filter) const override { return host_.is_ready_topic(identity, filter); }
+    void on_session(handlers::session_event const& e) override;
+    bool authenticate(handlers::login const& l, handlers::login_done done) override;
+
+private:
+    host::plugin_host& host_;
+};
+
+}

@@ -1,0 +1,241 @@
+#include "broker/house_paths.hpp"
+
+#include "broker/config/value.hpp"
+#include "storage/sqlite/api_keys.hpp"
+#include "storage/sqlite/audit.hpp"
+
+#include <atomic>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/url/parse_query.hpp>
+#include <boost/url/url_view.hpp>
+#include <chrono>
+#include <mutex>
+
+namespace airmail {
+
+namespace json = boost::json;
+namespace sq = storage::sqlite;
+
+namespace {
+
+std::int64_t wall_ms() {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::string parameter(admin::request const& r, std::string_view name) {
+    auto parsed = boost::urls::parse_query(r.query);
+    if (!parsed) return {};
+    for (auto const& p : *parsed)
+        if (p.key.decode() == name) return p.value.decode();
+    return {};
+}
+
+int limit_of(admin::request const& r, int otherwise, int most) {
+    auto const text = parameter(r, "limit");
+    int const n = text.empty() ? otherwise : std::atoi(text.c_str());
+    return n < 1 ? 1 : n > most ? most : n;
+}
+
+void answer(admin::responder const& done, json::object o, int status = 200) {
+    admin::response out;
+    out.status = status;
+    out.body = json::serialize(o);
+    done(std::move(out));
+}
+
+sq::audit_entry deed(admin::request const& r, std::string action, std::string target, std::string detail = "{}") {
+    sq::audit_entry e;
+    e.at_ms = wall_ms();
+    e.actor = r.caller;
+    e.role = r.role;
+    e.action = std::move(action);
+    e.target = std::move(target);
+    e.detail = std::move(detail);
+    e.request_id = r.request_id;
+    return e;
+}
+
+json::value seconds(std::optional<std::int64_t> ms) { return ms ? json::value(*ms / 1000) : json::value(nullptr); }
+
+}
+
+house_paths::house_paths(std::string const& database, std::vector<std::unique_ptr<shard::shard>>& shards, handlers::world& world)
+    : db_(database), shards_(shards), world_(world) {}
+
+std::vector<house_paths::path> const& house_paths::paths() {
+    static std::vector<path> const all = {
+        {"POST", "/api/v1/keys", "admin", &house_paths::create_key},
+        {"GET", "/api/v1/keys", "admin", &house_paths::list_keys},
+        {"DELETE", "/api/v1/keys/", "admin", &house_paths::revoke_key},
+        {"GET", "/api/v1/sessions", "viewer", &house_paths::list_sessions},
+        {"DELETE", "/api/v1/sessions/", "operator", &house_paths::kick},
+        {"GET", "/api/v1/acl/explain", "viewer", &house_paths::explain},
+        {"GET", "/api/v1/audit", "admin", &house_paths::list_audit},
+        {"GET", "/api/v1/audit/verify", "admin", &house_paths::verify_audit},
+    };
+    return all;
+}
+
+admin::route_match house_paths::match(std::string_view verb, std::string_view path) const {
+    admin::route_match out;
+    for (std::size_t i = 0; i < paths().size(); ++i) {
+        std::string_view const pattern = paths()[i].pattern;
+        bool const takes_id = pattern.back() == '/';
+        bool const fits = takes_id ? path.size() > pattern.size() && path.substr(0, pattern.size()) == pattern && path.find('/', pattern.size()) == path.npos : path == pattern;
+        if (!fits) continue;
+        if (verb == paths()[i].verb) {
+            out.what = admin::route_match::kind::method;
+            out.role = paths()[i].role;
+            out.ref = i + 1;
+            return out;
+        }
+        out.what = admin::route_match::kind::wrong_verb;
+        out.verbs += (out.verbs.empty() ? "" : ", ") + std::string(paths()[i].verb);
+    }
+    return out;
+}
+
+void house_paths::serve(admin::route_match const& m, admin::request r, admin::responder done) {
+    auto const& p = paths().at(m.ref - 1);
+    std::string_view const pattern = p.pattern;
+    std::string id;
+    if (pattern.back() == '/') {
+        auto decoded = boost::urls::make_pct_string_view(std::string_view(r.path).substr(pattern.size()));
+        if (!decoded) return done(admin::problem(400, "http.bad_path", "the path is not percent-encoded UTF-8", r.request_id));
+        id = decoded->decode();
+    }
+    try {
+        (this->*p.answer)(r, id, done);
+    } catch (sq::error const& e) {
+        done(admin::problem(500, "storage.sqlite", e.what(), r.request_id));
+    }
+}
+
+std::optional<admin::caller> house_paths::authenticate(std::string const& token) {
+    auto const now = wall_ms();
+    if (auto found = known_.find(token); found != known_.end() && found->second.until_ms > now) return found->second.who;
+    auto const key = sq::authenticate_api_key(db_, token, now);
+    if (!key) return std::nullopt;
+    admin::caller who{"key " + key->key_id + " (" + key->name + ")", key->role, key->scope};
+    if (known_.size() >= 1000) known_.clear();
+    known_[token] = {who, now + 10'000};
+    return who;
+}
+
+void house_paths::create_key(admin::request const& r, std::string const&, admin::responder done) {
+    boost::system::error_code ec;
+    auto const body = json::parse(r.body, ec);
+    auto const* o = ec ? nullptr : body.if_object();
+    auto text = [&](char const* name) {
+        auto const* v = o ? o->if_contains(name) : nullptr;
+        return v && v->is_string() ? std::string(v->as_string()) : std::string();
+    };
+    sq::new_api_key k;
+    k.name = text("name");
+    k.role = text("role").empty() ? "viewer" : text("role");
+    k.scope = text("scope");
+    k.created_by = r.caller;
+    auto const now = wall_ms();
+    if (k.name.empty() || (k.role != "viewer" && k.role != "operator" && k.role != "admin"))
+        return done(admin::problem(422, "key.bad_request", "a key needs a name, and a role of viewer, operator or admin", r.request_id));
+    if (auto const life = text("expires"); !life.empty()) {
+        auto const ms = config::parse_duration(life);
+        if (!ms || ms->count() <= 0) return done(admin::problem(422, "key.bad_expires", "expires must be a time with a unit, like 90d or 12h", r.request_id));
+        k.expires_at_ms = now + ms->count();
+    }
+    sq::transaction t(db_);
+    auto const made = sq::create_api_key(db_, k, now);
+    sq::audit_append(db_, deed(r, "key.create", made.key_id, json::serialize(json::object{{"name", k.name}, {"role", k.role}, {"scope", k.scope}})));
+    t.commit();
+    answer(done, {{"key_id", made.key_id}, {"token", made.token}, {"name", k.name}, {"role", k.role}, {"scope", k.scope}, {"expires_at", seconds(k.expires_at_ms)}}, 201);
+}
+
+void house_paths::list_keys(admin::request const&, std::string const&, admin::responder done) {
+    json::array list;
+    for (auto const& k : sq::list_api_keys(db_))
+        list.push_back(json::object{{"key_id", k.key_id}, {"name", k.name}, {"role", k.role}, {"scope", k.scope}, {"created_by", k.created_by},
+                                    {"created_at", k.created_at_ms / 1000}, {"expires_at", seconds(k.expires_at_ms)}, {"revoked_at", seconds(k.revoked_at_ms)}});
+    answer(done, {{"keys", std::move(list)}});
+}
+
+void house_paths::revoke_key(admin::request const& r, std::string const& id, admin::responder done) {
+    sq::transaction t(db_);
+    if (!sq::revoke_api_key(db_, id, r.caller, wall_ms())) return done(admin::problem(404, "key.not_found", "no living key " + id, r.request_id));
+    sq::audit_append(db_, deed(r, "key.revoke", id));
+    t.commit();
+    known_.clear();
+    answer(done, {{"revoked", id}});
+}
+
+/// Asks every shard, answers when the last one has spoken.
+void house_paths::list_sessions(admin::request const& r, std::string const&, admin::responder done) {
+    struct gathering {
+        std::mutex lock;
+        json::array list;
+        std::atomic<std::size_t> left;
+    };
+    auto all = std::make_shared<gathering>();
+    all->left = shards_.size();
+    auto const most = static_cast<std::size_t>(limit_of(r, 100, 10'000));
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+        auto* protocol = world_.shards[i];
+        shards_[i]->post_external([protocol, all, most, only = parameter(r, "identity"), done] {
+            for (auto const& s : protocol->list()) {
+                if (!only.empty() && s.identity != only) continue;
+                std::lock_guard hold(all->lock);
+                if (all->list.size() >= most) break;
+                all->list.push_back(json::object{{"identity", s.identity}, {"client_id", s.client_id}, {"address", s.address}, {"connected", s.connected}, {"durable", s.durable},
+                                                 {"protocol", s.protocol}, {"filters", s.subscriptions}, {"queued", s.queued}, {"in_flight", s.in_flight}, {"expiry_s", s.expiry_s}});
+            }
+            if (all->left.fetch_sub(1) == 1) answer(done, {{"sessions", std::move(all->list)}});
+        });
+    }
+}
+
+void house_paths::kick(admin::request const& r, std::string const& identity, admin::responder done) {
+    struct counting { std::atomic<std::size_t> cut{0}, left{0}; };
+    auto all = std::make_shared<counting>();
+    all->left = shards_.size();
+    sq::audit_append(db_, deed(r, "session.kick", identity));
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+        auto* protocol = world_.shards[i];
+        shards_[i]->post_external([protocol, all, identity, done] {
+            all->cut += protocol->kick(identity, codec::reason::administrative_action, false);
+            if (all->left.fetch_sub(1) == 1) answer(done, {{"identity", identity}, {"disconnected", all->cut.load()}});
+        });
+    }
+}
+
+void house_paths::explain(admin::request const& r, std::string const&, admin::responder done) {
+    auto const engine = world_.acl.get();
+    auto const word = parameter(r, "action"), topic = parameter(r, "topic");
+    if (!engine) return done(admin::problem(409, "acl.none", "no rules are loaded", r.request_id));
+    if (topic.empty() || (word != "publish" && word != "subscribe" && word != "receive"))
+        return done(admin::problem(422, "acl.bad_request", "needs topic, and action publish, subscribe or receive", r.request_id));
+    acl::identity who;
+    who.name = parameter(r, "identity");
+    who.client_id = parameter(r, "client_id");
+    who.role = parameter(r, "role");
+    auto const what = word == "publish" ? acl::action::publish : word == "subscribe" ? acl::action::subscribe : acl::action::receive;
+    auto const d = engine->check(who, what, topic);
+    answer(done, {{"allowed", d.allowed}, {"identity", who.name}, {"action", word}, {"topic", topic}, {"rule", engine->explain(d)}});
+}
+
+void house_paths::list_audit(admin::request const& r, std::string const&, admin::responder done) {
+    json::array list;
+    auto text = [](sq::value const& v) { return std::get<std::string>(v); };
+    for (auto const& row : db_.exec("SELECT seq, at_ms, actor, role, action, target, outcome, detail, request_id FROM audit_log ORDER BY seq DESC LIMIT ?", {std::int64_t{limit_of(r, 50, 1000)}}))
+        list.push_back(json::object{{"seq", std::get<std::int64_t>(row[0])}, {"at", std::get<std::int64_t>(row[1]) / 1000}, {"actor", text(row[2])}, {"role", text(row[3])}, {"action", text(row[4])},
+                                    {"target", text(row[5])}, {"outcome", text(row[6])}, {"detail", text(row[7])}, {"request_id", text(row[8])}});
+    answer(done, {{"entries", std::move(list)}});
+}
+
+void house_paths::verify_audit(admin::request const&, std::string const&, admin::responder done) {
+    auto const v = sq::audit_verify(db_);
+    answer(done, {{"intact", v.good}, {"rows", v.rows}, {"first_bad_seq", v.broken_at}, {"why", v.why}, {"head", v.head}});
+}
+
+}

@@ -1,0 +1,51 @@
+#pragma once
+// The broker's own REST paths, those that no plugin has: API keys, sessions, ACL explain, audit. On the HTTP thread, with a
+// SQLite connection of its own; sessions are asked of every shard by mail.
+
+#include "acl/engine.hpp"
+#include "broker/admin/backend.hpp"
+#include "broker/handlers/mqtt.hpp"
+#include "broker/shard/shard.hpp"
+#include "storage/sqlite/db.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+namespace airmail {
+
+/// Owned by the broker.
+class house_paths {
+public:
+    /// `database` is registry.db, already migrated.
+    house_paths(std::string const& database, std::vector<std::unique_ptr<shard::shard>>& shards, handlers::world& world);
+
+    /// `ref` of the match is not 0 when the path is ours.
+    admin::route_match match(std::string_view verb, std::string_view path) const;
+    void serve(admin::route_match const& m, admin::request r, admin::responder done);
+    /// The living key of a bearer token. Answers are kept for 10 s: revoking takes effect at once through us, else within 10 s.
+    std::optional<admin::caller> authenticate(std::string const& token);
+
+private:
+    using handler = void (house_paths::*)(admin::request const&, std::string const& id, admin::responder);
+    struct path { char const* verb; char const* pattern; char const* role; handler answer; };
+    static std::vector<path> const& paths();
+
+    void create_key(admin::request const& r, std::string const&, admin::responder done);
+    void list_keys(admin::request const& r, std::string const&, admin::responder done);
+    void revoke_key(admin::request const& r, std::string const& id, admin::responder done);
+    void list_sessions(admin::request const& r, std::string const&, admin::responder done);
+    void kick(admin::request const& r, std::string const& identity, admin::responder done);
+    void explain(admin::request const& r, std::string const&, admin::responder done);
+    void list_audit(admin::request const& r, std::string const&, admin::responder done);
+    void verify_audit(admin::request const& r, std::string const&, admin::responder done);
+
+    struct remembered { admin::caller who; std::int64_t until_ms = 0; };
+    storage::sqlite::db db_;
+    std::vector<std::unique_ptr<shard::shard>>& shards_;
+    handlers::world& world_;
+    std::unordered_map<std::string, remembered> known_;   // bound 1,000: then it starts afresh
+};
+
+}

@@ -1,0 +1,138 @@
+#include "broker/rest.hpp"
+
+#include "broker/log/metrics.hpp"
+
+#include <boost/json/parse.hpp>
+
+namespace airmail {
+namespace {
+
+host::caller caller_of(admin::request const& r) { return {r.caller, r.role, r.request_id, {}, 0}; }
+
+/// Streams an upload into the content-addressed store; what it becomes is decided by the plugin that gets the path.
+class image_upload final : public admin::upload {
+public:
+    image_upload(storage::firmware::firmware_store& home, storage::firmware::upload u) : home_(home), upload_(std::move(u)) {}
+    bool write(std::span<std::uint8_t const> piece) override {
+        auto done = upload_.write(piece);
+        if (!done) why_ = done.error().message();
+        return done.has_value();
+    }
+    std::pair<std::string, std::string> finish() override {
+        auto kept = upload_.finish();
+        if (!kept) return why_ = kept.error().message(), std::pair<std::string, std::string>{};
+        return {home_.path_of(kept->sha256), storage::firmware::hex(kept->sha256)};
+    }
+    std::string why() const override { return why_; }
+
+private:
+    storage::firmware::firmware_store& home_;
+    storage::firmware::upload upload_;
+    std::string why_;
+};
+
+admin::response answer_of(host::http_answer a) {
+    admin::response out;
+    out.status = a.status ? a.status : 200;
+    out.content_type = std::move(a.content_type);
+    for (std::size_t at = 0; at < a.headers.size();) {  // lines of the ABI end in \n, HTTP's in \r\n
+        auto end = a.headers.find('\n', at);
+        if (end == a.headers.npos) end = a.headers.size();
+        auto line = a.headers.substr(at, end - at);
+        if (!line.empty() && line.back() == '\r') line.pop_back();
+        if (!line.empty()) out.headers += line + "\r\n";
+        at = end + 1;
+    }
+    out.body = std::move(a.body);
+    out.file_path = std::move(a.file_path);
+    out.etag = std::move(a.etag);
+    out.revoke_token = std::move(a.revoke_token);
+    out.rate_bytes_s = a.rate_bytes_s;
+    out.byte_budget = a.byte_budget;
+    return out;
+}
+
+/// A method answers JSON; errors carry {"code","detail"}, which becomes an RFC 9457 problem.
+admin::response answer_of(int status, std::string json, std::string const& request_id) {
+    if (status >= 400) {
+        boost::system::error_code ec;
+        auto const v = boost::json::parse(json, ec);
+        auto const* o = ec ? nullptr : v.if_object();
+        auto text = [&](char const* name, char const* otherwise) {
+            auto const* m = o ? o->if_contains(name) : nullptr;
+            return m && m->is_string() ? std::string(m->as_string()) : std::string(otherwise);
+        };
+        return admin::problem(status, text("code", "host.failed"), text("detail", "the request failed"), request_id);
+    }
+    admin::response out;
+    out.status = status;
+    out.body = std::move(json);
+    return out;
+}
+
+}
+
+admin::route_match rest::match(std::string_view verb, std::string_view path) {
+    using kind = admin::route_match::kind;
+    if (auto own = parts_.house.match(verb, path); own.what != kind::none) return own;
+    admin::route_match out;
+    auto const found = parts_.host.match_route(verb, path);
+    if (found.to_method) {
+        out.what = kind::method;
+        out.name = found.to_method->what.name;
+        out.role = found.to_method->what.role;
+    } else if (found.to_route) {
+        out.what = kind::plugin_route;
+        out.role = found.to_route->what.role;
+        out.body_to_file = found.to_route->what.body == "file";
+    } else if (found.other_verb) {
+        out.what = kind::wrong_verb;
+        for (auto const* v : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+            if (parts_.host.match_route(v, path)) out.verbs += (out.verbs.empty() ? "" : ", ") + std::string(v);
+    }
+    return out;
+}
+
+void rest::serve(admin::route_match const& m, admin::request r, admin::responder done) {
+    if (m.ref) return parts_.house.serve(m, std::move(r), std::move(done));
+    auto const to = parts_.host.match_route(r.verb, r.path);
+    if (to.to_method) return call_method(to, std::move(r), std::move(done));
+    if (to.to_route) return call_route(to, std::move(r), std::move(done));
+    done(admin::problem(404, "http.not_found", "no such path: " + r.path, r.request_id));
+}
+
+void rest::call_method(host::route_match const& to, admin::request r, admin::responder done) {
+    auto params = host::merge_params(to, r.query, r.body);
+    if (!params) return done(admin::problem(400, "http.bad_body", "the body must be a JSON object, and the query percent-encoded UTF-8", r.request_id));
+    parts_.host.call(*to.to_method, std::move(*params), caller_of(r), [done = std::move(done), id = r.request_id](int status, std::string json) {
+        done(answer_of(status, std::move(json), id));
+    });
+}
+
+void rest::call_route(host::route_match const& to, admin::request r, admin::responder done) {
+    host::http_request ask;
+    ask.who = caller_of(r);
+    ask.verb = std::move(r.verb);
+    ask.path = std::move(r.path);
+    ask.query = std::move(r.query);
+    ask.body = std::move(r.body);
+    ask.headers = std::move(r.headers);
+    ask.body_file = std::move(r.body_file);
+    ask.body_sha256 = std::move(r.body_sha256);
+    ask.body_size = r.body_size;
+    ask.peer = std::move(r.peer);
+    parts_.host.http(*to.to_route, std::move(ask), [done = std::move(done)](host::http_answer a) { done(answer_of(std::move(a))); });
+}
+
+void rest::authenticate(std::string bearer, std::function<void(std::optional<admin::caller>)> done) { done(parts_.house.authenticate(bearer)); }
+
+std::unique_ptr<admin::upload> rest::begin_upload(std::string& why) {
+    auto begun = parts_.images.begin(parts_.upload_bytes_max);
+    if (begun) return std::make_unique<image_upload>(parts_.images, std::move(*begun));
+    why = begun.error().message();
+    return nullptr;
+}
+
+std::string rest::metrics() { return metrics::exposition(); }
+
+}

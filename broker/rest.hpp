@@ -1,0 +1,42 @@
+#pragma once
+// What stands behind the HTTP server: the plugins' methods and routes, and the house's own paths (keys, sessions, ACL, audit).
+
+#include "acl/engine.hpp"
+#include "broker/admin/backend.hpp"
+#include "broker/handlers/mqtt.hpp"
+#include "broker/host/plugin_host.hpp"
+#include "broker/house_paths.hpp"
+#include "broker/shard/shard.hpp"
+#include "storage/firmware/firmware_store.hpp"
+
+#include <functional>
+#include <optional>
+
+namespace airmail {
+
+/// Owned by the broker; called on the HTTP thread.
+class rest final : public admin::backend {
+public:
+    struct parts {
+        host::plugin_host& host;
+        house_paths& house;
+        storage::firmware::firmware_store& images;
+        std::uint64_t upload_bytes_max = 0;
+        std::function<std::string()> not_ready;
+    };
+    explicit rest(parts p) : parts_(std::move(p)) {}
+
+    admin::route_match match(std::string_view verb, std::string_view path) override;
+    void serve(admin::route_match const& m, admin::request r, admin::responder done) override;
+    void authenticate(std::string bearer, std::function<void(std::optional<admin::caller>)> done) override;
+    std::unique_ptr<admin::upload> begin_upload(std::string& why) override;
+    std::string metrics() override;
+    std::string not_ready() override { return parts_.not_ready(); }
+
+private:
+    void call_method(host::route_match const& to, admin::request r, admin::responder done);
+    void call_route(host::route_match const& to, admin::request r, admin::responder done);
+    parts parts_;
+};
+
+}
