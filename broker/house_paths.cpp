@@ -67,14 +67,14 @@ house_paths::house_paths(std::string const& database, std::vector<std::unique_pt
 
 std::vector<house_paths::path> const& house_paths::paths() {
     static std::vector<path> const all = {
-        {"POST", "/api/v1/keys", "admin", &house_paths::create_key},
-        {"GET", "/api/v1/keys", "admin", &house_paths::list_keys},
-        {"DELETE", "/api/v1/keys/", "admin", &house_paths::revoke_key},
-        {"GET", "/api/v1/sessions", "viewer", &house_paths::list_sessions},
-        {"DELETE", "/api/v1/sessions/", "operator", &house_paths::kick},
-        {"GET", "/api/v1/acl/explain", "viewer", &house_paths::explain},
-        {"GET", "/api/v1/audit", "admin", &house_paths::list_audit},
-        {"GET", "/api/v1/audit/verify", "admin", &house_paths::verify_audit},
+        {"key.create", "POST", "/api/v1/keys", "admin", &house_paths::create_key},
+        {"key.list", "GET", "/api/v1/keys", "admin", &house_paths::list_keys},
+        {"key.revoke", "DELETE", "/api/v1/keys/", "admin", &house_paths::revoke_key},
+        {"session.list", "GET", "/api/v1/sessions", "viewer", &house_paths::list_sessions},
+        {"session.kick", "DELETE", "/api/v1/sessions/", "operator", &house_paths::kick},
+        {"acl.explain", "GET", "/api/v1/acl/explain", "viewer", &house_paths::explain},
+        {"audit.list", "GET", "/api/v1/audit", "admin", &house_paths::list_audit},
+        {"audit.verify", "GET", "/api/v1/audit/verify", "admin", &house_paths::verify_audit},
     };
     return all;
 }
@@ -90,6 +90,7 @@ admin::route_match house_paths::match(std::string_view verb, std::string_view pa
             out.what = admin::route_match::kind::method;
             out.role = paths()[i].role;
             out.ref = i + 1;
+            out.name = paths()[i].name;
             return out;
         }
         out.what = admin::route_match::kind::wrong_verb;
@@ -142,7 +143,7 @@ void house_paths::create_key(admin::request const& r, std::string const&, admin:
     if (k.name.empty() || (k.role != "viewer" && k.role != "operator" && k.role != "admin"))
         return done(admin::problem(422, "key.bad_request", "a key needs a name, and a role of viewer, operator or admin", r.request_id));
     if (auto const life = text("expires"); !life.empty()) {
-        auto const ms = config::parse_duration(life);
+        auto const ms = config::to_duration(life);
         if (!ms || ms->count() <= 0) return done(admin::problem(422, "key.bad_expires", "expires must be a time with a unit, like 90d or 12h", r.request_id));
         k.expires_at_ms = now + ms->count();
     }

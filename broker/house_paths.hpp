@@ -29,7 +29,7 @@ public:
 
 private:
     using handler = void (house_paths::*)(admin::request const&, std::string const& id, admin::responder);
-    struct path { char const* verb; char const* pattern; char const* role; handler answer; };
+    struct path { char const* name; char const* verb; char const* pattern; char const* role; handler answer; };
     static std::vector<path> const& paths();
 
     void create_key(admin::request const& r, std::string const&, admin::responder done);

@@ -31,6 +31,14 @@ private:
     std::string why_;
 };
 
+/// What a key's scope is compared with: "/api/v1/firmware/x" -> "firmware.x".
+std::string name_of_route(std::string_view path) {
+    constexpr std::string_view root = "/api/v1/";
+    std::string name(path.substr(0, root.size()) == root ? path.substr(root.size()) : path.substr(1));
+    for (auto& c : name) c = c == '/' ? '.' : c;
+    return name;
+}
+
 admin::response answer_of(host::http_answer a) {
     admin::response out;
     out.status = a.status ? a.status : 200;
@@ -85,6 +93,7 @@ admin::route_match rest::match(std::string_view verb, std::string_view path) {
         out.what = kind::plugin_route;
         out.role = found.to_route->what.role;
         out.body_to_file = found.to_route->what.body == "file";
+        out.name = name_of_route(path);
     } else if (found.other_verb) {
         out.what = kind::wrong_verb;
         for (auto const* v : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})

@@ -22,7 +22,7 @@ struct request {
     std::string verb, path, query, headers, body;    // headers: "name: value\n", names in lower case
     std::string body_file, body_sha256;              // an upload that was streamed to disk, and its digest (hex)
     std::uint64_t body_size = 0;
-    std::string caller, role, request_id, peer, bearer;
+    std::string caller, role, scope, request_id, peer, bearer;
     std::string range, if_range;
 };
 

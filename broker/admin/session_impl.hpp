@@ -136,6 +136,7 @@ private:
             if (found) {
                 r.caller = found->name;
                 r.role = found->role;
+                r.scope = found->scope;
             }
         }
         p = admit(std::move(p), r);

@@ -85,3 +85,16 @@ TEST_CASE("readiness says why not") {
     r.path = "/api/v1/campaigns";
     CHECK(health(b, r).status == 404);
 }
+
+TEST_CASE("a key with a scope calls the methods of that scope and no others") {
+    fixed_backend b;
+    b.answer = method_for("operator");
+    b.answer.name = "campaign.start";
+    auto r = from(door::admin_https, "admin");
+    r.scope = "campaign.";
+    CHECK_FALSE(admit(decide(b, r), r).refuse);
+    r.scope = "camp";
+    CHECK(admit(decide(b, r), r).refusal.status == 403);
+    r.scope = "device.";
+    CHECK(admit(decide(b, r), r).refusal.status == 403);
+}
