@@ -4,7 +4,7 @@
 #include "broker/command_line.hpp"
 #include "broker/config/parse.hpp"
 #include "broker/log/log.hpp"
-#include "broker/log/setup.hpp"
+#include "broker/config/logging.hpp"
 #include "broker/process.hpp"
 #include "broker/version.hpp"
 #include "plugins/standard.hpp"
@@ -61,7 +61,7 @@ int run(airmail::command_line const& cl) {
     if (bad) return bad;
     airmail::process::signals signals;  // blocked before any thread exists, so that only wait() sees them
     if (cl.daemonize) airmail::process::daemonize();  // before LMDB and threads
-    if (auto why = airmail::log::set(airmail::log::options_of(settings, cl.verbose, cl.quiet)); !why.empty()) throw airmail::startup_error(74, why);
+    if (auto why = airmail::log::set(airmail::config::log_options(settings, cl.verbose, cl.quiet, {})); !why.empty()) throw airmail::startup_error(74, why);
     airmail::process::drop_root(settings);
     airmail::process::pid_file pid{std::string(settings.text("pid_file"))};
     airmail::broker b(settings);

@@ -1,0 +1,246 @@
+// Starting a broker, one step a function, in the order of broker::start().
+
+#include "broker/house.hpp"
+#include "broker/listeners.hpp"
+#include "broker/log/log.hpp"
+#include "broker/read_file.hpp"
+#include "broker/rules.hpp"
+#include "broker/version.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <fmt/core.h>
+#include <pthread.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace airmail {
+namespace {
+
+std::int64_t wall_ms() {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+void make_private(std::string const& path) {
+    std::error_code ec;
+    std::filesystem::create_directories(path, ec);
+    if (ec || ::chmod(path.c_str(), 0700) != 0) throw startup_error(74, fmt::format("cannot make the data directory {}: {}", path, ec ? ec.message() : std::strerror(errno)));
+}
+
+int code_of(boost::system::error_code ec) {
+    if (ec == storage::errc::locked) return 75;
+    if (ec == storage::errc::damaged || ec == storage::errc::version) return 73;
+    return 74;
+}
+
+}
+
+void broker::house::take_directory() {
+    // persistence_location X means X/airmail/ (DECISIONS); ours is store_path. mosquitto.db is never touched.
+    auto const theirs = settings.text("persistence_location");
+    directory = settings.written("store_path") || theirs.empty() ? std::string(settings.text("store_path")) : std::string(theirs) + "/airmail";
+    while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
+    make_private(directory);
+    auto const path = directory + "/lock";
+    lock_fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (lock_fd < 0) throw startup_error(74, fmt::format("cannot open {}: {}", path, std::strerror(errno)));
+    if (::flock(lock_fd, LOCK_EX | LOCK_NB) != 0)
+        throw startup_error(75, fmt::format("{} is locked: another airmaild runs on this data directory (stop it, or give store_path another)", directory));
+}
+
+void broker::house::open_store() {
+    storage::store_options o;
+    o.directory = directory + "/hot";
+    o.map_bytes = settings.size("store_map_size");
+    bool const off = settings.written("persistence") && !settings.flag("persistence");
+    o.in_memory = off || settings.text("store_durability") == "memory";
+    o.wall_ms = wall_ms;
+    std::string why;
+    auto opened = storage::store::open(o, kept.callbacks(), why);
+    if (!opened) throw startup_error(code_of(opened.error()), fmt::format("cannot open {}: {}{}", o.directory, why.empty() ? opened.error().message() : why, ""));
+    store = std::move(*opened);
+    for (auto const& line : store->damaged()) log::error("storage", {}, "{}", line);
+    auto images_opened = storage::firmware::firmware_store::open(directory + "/firmware");
+    if (!images_opened) throw startup_error(74, fmt::format("cannot open {}/firmware: {}", directory, images_opened.error().message()));
+    images.emplace(std::move(*images_opened));
+    log::info("storage", {{"directory", directory}}, "store open: a PUBACK means {}", o.in_memory ? "in memory (store_durability memory)" : "on disk");
+}
+
+void broker::house::make_shards() {
+    auto n = static_cast<unsigned>(settings.number("shard_count"));
+    if (n == 0) n = std::max(1u, std::thread::hardware_concurrency());
+    shards = shard::make_shards(std::min(n, 64u));
+    world.store = store.get();
+    world.wall_s = [] { return wall_ms() / 1000; };
+    world.limits.retained.messages = static_cast<std::size_t>(settings.number("limit_retained_total"));
+    world.limits.retained.bytes = settings.size("limit_retained_bytes");
+    out = std::make_unique<way_out>(shards, world);
+}
+
+std::string broker::house::option(std::string_view plugin, std::string_view key) const {
+    for (auto const& p : settings.plugins())
+        if (p.name == plugin)
+            if (auto found = p.options.find(std::string(key)); found != p.options.end()) return found->second;
+    if (key == "ota_firmware_dir") return directory + "/firmware";
+    if (key == "data_directory") return directory;
+    if (key == "https_port") return std::to_string(settings.number("http_port"));
+    auto const* row = config::find(key);
+    if (!row) return {};
+    if (row->repeats) {
+        std::string joined;
+        for (auto const& v : settings.list(key)) joined += (joined.empty() ? "" : ",") + v;
+        return joined;
+    }
+    return settings.as_text(key);
+}
+
+void broker::house::seat_plugins() {
+    host::host_options o;
+    o.database = directory + "/registry.db";
+    o.now_ms = [s = store.get()] { return s->now_ms(); };
+    o.wall_ms = wall_ms;
+    o.option = [this](std::string_view plugin, std::string_view key) { return option(plugin, key); };
+    for (auto const& p : settings.plugins())
+        for (auto const& [name, value] : p.options)
+            if (name == "plugin_refuse_grant") o.refused_grants.push_back(p.name + " " + value);
+    plugins = std::make_unique<host::plugin_host>(std::move(o), *out, store.get());
+    bool devices = false;
+    for (auto const& l : settings.listeners()) devices |= l.device();
+    try {
+        // Update plugins are off on a Mosquitto configuration until a line asks for them (DECISIONS).
+        for (auto const* table : built_in) {
+            std::string_view const id(table->id.ptr, table->id.len);
+            bool asked = devices;
+            for (auto const& p : settings.plugins()) asked |= p.name == id || p.name == "ota";
+            if (asked) plugins->add(table);
+        }
+        for (auto const& p : settings.plugins())
+            if (p.is_path()) plugins->add_file(p.name);
+        plugins->prepare();
+    } catch (host::refusal const& e) {
+        throw startup_error(78, e.what());
+    }
+    plugin_gate = std::make_unique<gate>(*plugins);
+    world.gate = plugin_gate.get();
+    for (auto const& g : plugins->grants())
+        log::info("host", {{"plugin", g.plugin}}, "grant{}: role {} may {} {}", g.refused ? " refused" : "", g.role, g.publish ? "publish" : "subscribe", g.filter);
+}
+
+void broker::house::load_access() {
+    std::string why;
+    auto rules = load_rules(settings, plugins->grants(), why);
+    if (!rules) throw startup_error(78, why);
+    world.acl.set(std::move(rules));
+    logins = std::make_unique<passwords>();
+    if (auto const path = std::string(settings.text("password_file")); !path.empty()) {
+        auto text = read_file(path, why);
+        if (!text) throw startup_error(78, fmt::format("password_file {} ({}): {}", path, settings.where("password_file"), why));
+        std::vector<acl::complaint> complaints;
+        auto file = acl::password_file::parse(*text, complaints);
+        for (auto const& c : complaints)
+            if (c.fatal) throw startup_error(78, fmt::format("{}:{}: {}", path, c.line, c.text));
+        logins->use(std::make_shared<acl::password_file const>(std::move(file)));
+        world.check_password = [this](handlers::login const& l, handlers::login_done done) { logins->check(l, std::move(done)); };
+    }
+    for (auto& s : shards) protocols.push_back(handlers::make_protocol(*s, world));
+    auto const back = handlers::restore(world, std::move(kept));
+    if (back) log::info("broker", {{"sessions", back}}, "sessions are back from the store");
+}
+
+void broker::house::open_doors() {
+    std::vector<shard::shard*> rooms;
+    std::vector<handlers::protocol*> speakers;
+    for (auto& s : shards) rooms.push_back(s.get());
+    for (auto& p : protocols) speakers.push_back(p.get());
+    net::network_options o;
+    o.doors = admission_of(settings);
+    o.hash = [](handlers::session_key const& k) { return handlers::hash(k); };
+    o.assign_client_id = [] { return handlers::assign_client_id(); };
+    network = std::make_unique<net::network>(rooms, speakers, std::move(o));
+    for (auto const& l : settings.listeners()) {
+        auto options = listener_options_of(l);
+        auto const from = options.from;
+        auto const address = options.address;
+        auto opened = network->listen(std::move(options));
+        if (!opened) throw startup_error(opened.error().code == EACCES ? 77 : 69, fmt::format("listener {}: {}", l.name(), opened.error().text));
+        doors.push_back({*opened, from, l.name()});
+        bound.push_back({l.name(), address, (*opened)->port()});
+    }
+}
+
+void broker::house::open_http() {
+    own_paths = std::make_unique<house_paths>(directory + "/registry.db", shards, world);
+    rest::parts parts{*plugins, *own_paths, *images, settings.size("http_upload_max"), [this] { return not_ready(); }};
+    api = std::make_unique<rest>(std::move(parts));
+    admin::http_limits limits;
+    limits.upload_bytes_max = settings.size("http_upload_max");
+    limits.connections_max = static_cast<std::uint32_t>(settings.number("http_connections_max"));
+    http = std::make_unique<admin::http_server>(*api, limits);
+    out->on_revoke = [h = http.get()](std::string token) { h->revoke(std::move(token)); };
+    try {
+        if (!settings.text("http_certfile").empty()) {
+            web_tls = https_tls(settings);
+            bool const everywhere = settings.written("http_admin_bind") && settings.text("http_admin_bind") != "127.0.0.1";
+            https_port = http->listen_https(std::string(settings.text("http_bind")), static_cast<std::uint16_t>(settings.number("http_port")), [t = web_tls] { return t->current(); }, everywhere);
+        }
+        if (settings.written("metrics_port") || web_tls || settings.number("metrics_port") == 0)
+            metrics_port = http->listen_metrics(std::string(settings.text("metrics_bind")), static_cast<std::uint16_t>(settings.number("metrics_port")));
+        if (auto const path = std::string(settings.text("control_socket")); !path.empty() && (settings.written("control_socket") || web_tls)) {
+            std::error_code ec;
+            std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ec);
+            http->listen_control(path);
+        }
+    } catch (boost::system::system_error const& e) {
+        bool const taken = e.code() == boost::system::errc::address_in_use;
+        throw startup_error(taken ? 69 : e.code() == boost::system::errc::permission_denied ? 77 : 74,
+                            fmt::format("HTTP (http_port {}, metrics_port {}, control_socket {}): {}", settings.number("http_port"), settings.number("metrics_port"), settings.text("control_socket"), e.code().message()));
+    }
+}
+
+void broker::house::run() {
+    store->start();
+    network->start();
+    for (std::size_t i = 0; i < shards.size(); ++i)
+        threads.emplace_back([s = shards[i].get(), i] {
+            pthread_setname_np(pthread_self(), fmt::format("airmail-shard{}", i).c_str());
+            s->run();
+        });
+    plugins->start();
+    using metrics::kind;
+    auto stat = [this](auto member) { return [s = store.get(), member] { return static_cast<double>(s->stats().*member); }; };
+    using st = storage::store::statistics;
+    probes.emplace_back(kind::counter, "airmail_storage_commits_total", "Transactions committed and synced by the hot store.", stat(&st::commits));
+    probes.emplace_back(kind::counter, "airmail_storage_changes_total", "Changes stored.", stat(&st::changes));
+    probes.emplace_back(kind::counter, "airmail_storage_syncs_failed_total", "Commits that failed; nothing of them was acknowledged.", stat(&st::syncs_failed));
+    probes.emplace_back(kind::counter, "airmail_storage_records_damaged_total", "Records skipped because their checksum or form was wrong.", stat(&st::records_damaged));
+    probes.emplace_back(kind::counter, "airmail_storage_records_cleaned_total", "Superseded records removed by the cleaner.", stat(&st::cleaned));
+    probes.emplace_back(kind::gauge, "airmail_storage_used_bytes", "Bytes of the hot store in use.", stat(&st::bytes_used));
+    probes.emplace_back(kind::gauge, "airmail_storage_queue_count", "Changes waiting for the writer.", stat(&st::queue_depth));
+    auto web = [this](auto member) { return [h = http.get(), member] { return static_cast<double>(h->counters().*member); }; };
+    using hc = admin::http_counters;
+    probes.emplace_back(kind::gauge, "airmail_admin_connections_count", "HTTP connections open.", web(&hc::connections));
+    probes.emplace_back(kind::counter, "airmail_admin_requests_total", "HTTP requests.", web(&hc::requests));
+    probes.emplace_back(kind::counter, "airmail_admin_sent_bytes_total", "Bytes of HTTP bodies and headers sent.", web(&hc::bytes_sent));
+    probes.emplace_back(kind::counter, "airmail_admin_files_sent_total", "File transfers that ended whole.", web(&hc::files_sent));
+    probes.emplace_back(kind::counter, "airmail_admin_transfers_cut_total", "File transfers cut by revocation.", web(&hc::transfers_cut));
+    probes.emplace_back(kind::counter, "airmail_admin_refused_connections_total", "HTTP connections refused at the cap or at the control socket.", web(&hc::connections_refused));
+    serving = true;
+    http->start();
+    for (auto const& b : bound) log::info("net", {{"listener", b.name}, {"port", b.port}}, "listening");
+    if (https_port) log::info("admin", {{"port", https_port}}, "HTTPS up");
+    log::info("broker", {{"version", version}, {"shards", shards.size()}}, "airmaild is up");
+}
+
+std::string broker::house::not_ready() const {
+    std::string why;
+    if (!serving) why += "starting\n";
+    if (draining) why += "draining\n";
+    if (auto const t = store->trouble(); !t.empty()) why += "store: " + t + "\n";
+    if (auto const t = plugins->trouble(); !t.empty()) why += t + "\n";
+    return why;
+}
+
+}

@@ -1,0 +1,151 @@
+#include "broker/listeners.hpp"
+
+#include "acl/certificate.hpp"
+#include "broker/config/limits.hpp"
+
+#include <algorithm>
+#include <fmt/core.h>
+
+namespace airmail {
+namespace {
+
+template <class To, class From> To narrow(From v) { return static_cast<To>(std::min<std::uint64_t>(v, std::numeric_limits<To>::max())); }
+
+std::shared_ptr<handlers::listener_rules const> rules_of(config::listener const& l, config::limits const& m) {
+    handlers::listener_rules r;
+    r.name = l.name();
+    r.device = l.device();
+    r.allow_anonymous = l.allow_anonymous();
+    r.durable = l.text("store_durability") != "memory";
+    r.packet_bytes_max = m.packet;
+    r.packet_bytes_max_before_login = m.packet_before_login;
+    r.keep_alive_max = m.keepalive_s;
+    r.receive_maximum_in = m.receive_maximum_in;
+    r.receive_maximum_out = m.receive_maximum_out;
+    r.topic_alias_in = m.topic_alias_in;
+    r.topic_alias_out = m.topic_alias_out;
+    r.topic_bytes_max = narrow<std::uint16_t>(m.topic_length);
+    r.topic_levels_max = narrow<std::uint16_t>(m.topic_levels);
+    r.filters_max = m.filters;
+    r.queue_messages_max = m.queue_messages;
+    r.queue_bytes_max = narrow<std::uint32_t>(m.queue_bytes);
+    r.session_expiry_max = m.session_expiry_s;
+    r.user_properties_max = narrow<std::uint16_t>(m.user_properties);
+    r.user_property_bytes_max = m.user_properties_bytes;
+    r.will_payload_max = m.will_payload;
+    r.will_delay_max = m.will_delay_s;
+    r.retained_payload_max = m.retained_payload;
+    r.retained_per_identity_max = m.retained_per_identity;
+    r.maximum_qos = m.maximum_qos;
+    r.retain_available = m.retain_available;
+    r.username_is_identity = l.device() || l.flag("use_identity_as_username") || l.flag("use_subject_as_username");
+    r.publish_rate = m.publish_rate;
+    r.publish_burst = m.publish_burst;
+    r.publish_bytes_s = narrow<std::uint32_t>(m.publish_bytes_rate);
+    r.output_pause_bytes = m.output_pause;
+    r.output_cut_bytes = m.output_cut;
+    return std::make_shared<handlers::listener_rules const>(std::move(r));
+}
+
+net::tls_settings tls_of(config::listener const& l) {
+    net::tls_settings t;
+    t.certificate_file = l.text("certfile");
+    t.key_file = l.text("keyfile");
+    t.ca_file = l.text("cafile");
+    t.ca_path = l.text("capath");
+    t.crl_file = l.text("crlfile");
+    t.require_certificate = l.device() || l.flag("require_certificate");
+    t.request_certificate = t.require_certificate;
+    t.strict_files = l.device();
+    if (auto const v = l.text("tls_version"); v == "tlsv1.2") t.version_min = TLS1_2_VERSION;
+    if (auto const c = l.text("ciphers"); !c.empty()) t.ciphers = c;
+    if (auto const c = l.text("ciphers_tls1.3"); !c.empty()) t.ciphersuites = c;
+    t.tickets = static_cast<unsigned>(l.number("tls_tickets"));
+    t.strip = l.flag("tls_strip");
+    return t;
+}
+
+/// Device listeners read the one configured field; Mosquitto's two options read the common name or the whole subject.
+net::identity_reader reader_of(config::listener const& l) {
+    if (!l.device()) {
+        bool const subject = l.flag("use_subject_as_username");
+        if (!subject && !l.flag("use_identity_as_username")) return {};
+        return [subject](X509 const* c, acl::identity& out, std::string& why) {
+            auto name = subject ? acl::subject_name(c) : acl::common_name(c);
+            if (!name) return why = name.error().message(), false;
+            out.name = std::move(*name);
+            out.how = acl::proof::certificate;
+            acl::remember_certificate(c, out);
+            return true;
+        };
+    }
+    acl::certificate_source from;
+    acl::parse(l.text("device_identity"), from.field);
+    from.uri_prefix = std::string(l.text("device_uri_prefix"));
+    return [from](X509 const* c, acl::identity& out, std::string& why) {
+        auto who = acl::identify(c, from);
+        if (!who) return why = who.error().message(), false;
+        out = std::move(*who);
+        return true;
+    };
+}
+
+void fill(config::listener const& l, net::origin& o) {
+    auto const m = config::limits_of(l);
+    o.rules = rules_of(l, m);
+    o.limits.connect_timeout = m.connect_timeout.count();
+    o.limits.handshake_timeout = m.handshake_timeout.count();
+    o.limits.stalled_writer = m.stalled_writer.count();
+    o.limits.handshakes = m.handshakes;
+    o.limits.connections = m.connections;
+    o.read_identity = reader_of(l);
+}
+
+}
+
+net::listener_options listener_options_of(config::listener const& l) {
+    net::listener_options o;
+    o.address = l.local_only ? "127.0.0.1" : l.address;
+    o.port = l.port;
+    fill(l, o.from);
+    if (l.tls()) {
+        auto made = net::tls::make(tls_of(l));
+        if (!made) throw startup_error(78, fmt::format("listener {}: {}", l.name(), made.error().text));
+        o.from.security = *made;
+    } else if (l.device()) {
+        throw startup_error(78, fmt::format("listener {}: a device listener needs certfile, keyfile and cafile", l.name()));
+    }
+    return o;
+}
+
+bool reload_origin(config::listener const& l, net::origin const& running, net::origin& fresh, std::string& why) {
+    fresh = running;
+    fill(l, fresh);
+    if (!running.security) return true;
+    auto done = running.security->reload(tls_of(l));
+    if (!done) why = fmt::format("listener {}: {} (the running certificates are kept)", l.name(), done.error().text);
+    return done.has_value();
+}
+
+std::shared_ptr<net::tls> https_tls(config::config const& c) {
+    net::tls_settings t;
+    t.certificate_file = c.text("http_certfile");
+    t.key_file = c.text("http_keyfile");
+    t.request_certificate = t.require_certificate = false;
+    t.strict_files = false;
+    t.version_min = TLS1_2_VERSION;  // curl, browsers and small download stacks come here too
+    auto made = net::tls::make(std::move(t));
+    if (!made) throw startup_error(78, fmt::format("http_certfile ({}): {}", c.where("http_certfile"), made.error().text));
+    return *made;
+}
+
+net::admission_limits admission_of(config::config const& c) {
+    net::admission_limits a;
+    a.connections_per_address = static_cast<std::uint32_t>(c.number("limit_connections_per_address"));
+    a.unauthenticated = static_cast<std::uint32_t>(c.number("limit_unauthenticated"));
+    a.rate = static_cast<std::uint32_t>(c.number("limit_connection_rate"));
+    a.burst = static_cast<std::uint32_t>(c.number("limit_connection_burst"));
+    return a;
+}
+
+}
