@@ -65,16 +65,19 @@ void broker::drain() {
     if (!h.serving || h.draining.exchange(true)) return;
     h.world.draining = true;
     h.network->stop_accepting();
-    std::mutex lock;
-    std::condition_variable over;
-    bool done = false;
-    h.network->drain(codec::reason::server_shutting_down, [&] {
-        std::lock_guard hold(lock);
-        done = true;
-        over.notify_one();
+    struct ending {
+        std::mutex lock;
+        std::condition_variable over;
+        bool done = false;
+    };
+    auto end = std::make_shared<ending>();  // shared: the network may be done after we have given up waiting
+    h.network->drain(codec::reason::server_shutting_down, [end] {
+        std::lock_guard hold(end->lock);
+        end->done = true;
+        end->over.notify_one();
     });
-    std::unique_lock hold(lock);
-    if (!over.wait_for(hold, h.settings.duration("shutdown_drain") + std::chrono::seconds(6), [&] { return done; }))
+    std::unique_lock hold(end->lock);
+    if (!end->over.wait_for(hold, h.settings.duration("shutdown_drain") + std::chrono::seconds(6), [&] { return end->done; }))
         log::warn("broker", {}, "draining took too long; the rest is cut");
 }
 
