@@ -129,6 +129,14 @@ outgoing::settled outgoing::completed(std::uint16_t packet_id) {
     return s;
 }
 
+storage::lsn outgoing::discard(std::uint32_t number) {
+    auto const index = number - queue_.first();
+    if (index >= queue_.size() || queue_[index].state == progress::over) return 0;
+    auto const at = queue_[index].at;
+    finish(index);
+    return at;
+}
+
 void outgoing::finish(std::uint32_t index) {
     entry& e = queue_[index];
     e.state = progress::over;

@@ -66,6 +66,9 @@ public:
     /// PUBCOMP.
     settled completed(std::uint16_t packet_id);
 
+    /// Takes an entry out that cannot be sent (too large for the client). Returns the LSN to settle, or 0.
+    storage::lsn discard(std::uint32_t number);
+
     /// The connection is gone: the cursor goes back, bodies that the disk has are let go.
     void detach();
     /// LSNs (with entry numbers) of up to `n` bodies missing from the cursor on.
