@@ -5,6 +5,9 @@
 // One turn of its loop:  run_one (may sleep in epoll) -> poll what is ready -> drain mail -> timers due -> turn-end hooks in
 // order of registration (flush dirty connections, wake shards that got mail). `now()` is read once a turn.
 
+#include "broker/shard/task.hpp"
+#include "broker/shard/timer_wheel.hpp"
+
 #include <boost/asio/io_context.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -14,13 +17,6 @@
 #include <vector>
 
 namespace airmail::shard {
-
-/// A move-only closure with 56 bytes of inline room (more goes to the heap, counted): what a mailbox carries.
-class task;
-class timer_wheel;
-
-/// Monotonic milliseconds since start of the process.
-using instant = std::int64_t;
 
 /// Owned by broker.hpp. All members are for the shard's own thread unless said.
 class shard {
@@ -52,7 +48,15 @@ public:
     virtual void stop() = 0;
 };
 
-/// Makes the shards of a broker, wired to one another. `count` 1..64.
-std::vector<std::unique_ptr<shard>> make_shards(unsigned count);
+/// What may be tuned; the defaults are the product's.
+struct shard_options {
+    std::int64_t tick_ms = 100;               // resolution of timers()
+    std::size_t ring_tasks = 4096;            // mail on the way from one shard to another; a power of two
+    std::size_t overflow_tasks = 65536;       // waiting in the sender beyond the ring; above it congested()
+    std::size_t external_tasks = 1 << 20;     // waiting from other threads; above it an alarm counter runs, none is lost
+};
+
+/// Makes the shards of a broker, wired to one another. `count` 1..64. They must outlive every thread that posts to them.
+std::vector<std::unique_ptr<shard>> make_shards(unsigned count, shard_options const& options = {});
 
 }
