@@ -53,7 +53,7 @@ struct shard_options {
     std::int64_t tick_ms = 100;               // resolution of timers()
     std::size_t ring_tasks = 4096;            // mail on the way from one shard to another; a power of two
     std::size_t overflow_tasks = 65536;       // waiting in the sender beyond the ring; above it congested()
-    std::size_t external_tasks = 1 << 20;     // waiting from other threads; above it an alarm counter runs, none is lost
+    std::size_t external_tasks = 1 << 20;     // waiting from other threads; beyond it a counter tells, none is lost
 };
 
 /// Makes the shards of a broker, wired to one another. `count` 1..64. They must outlive every thread that posts to them.

@@ -95,9 +95,9 @@ private:
 };
 
 /// A timer with a closure, for rooms that have few of them. Destroying it cancels it.
-class alarm : timer {
+class reminder : timer {
 public:
-    alarm() noexcept : timer{&alarm::ring} {}
+    reminder() noexcept : timer{&reminder::ring} {}
     /// Calls `f` once at `due`; replaces what was armed before.
     void at(timer_wheel& w, instant due, std::function<void()> f) {
         f_ = std::move(f);
@@ -110,8 +110,8 @@ public:
 
 private:
     static void ring(timer& t) {
-        // Moved out first: the closure may re-arm or destroy this alarm.
-        auto f = std::move(static_cast<alarm&>(t).f_);
+        // Moved out first: the closure may re-arm or destroy this reminder.
+        auto f = std::move(static_cast<reminder&>(t).f_);
         f();
     }
     std::function<void()> f_;

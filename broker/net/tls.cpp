@@ -1,0 +1,217 @@
+#include "broker/net/tls.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace airmail::net {
+namespace {
+
+struct bio_free { void operator()(BIO* b) const noexcept { BIO_free_all(b); } };
+using file_ptr = std::unique_ptr<BIO, bio_free>;
+
+/// Chains longer than this are somebody's attack: leaf, two intermediates, root, and one to spare.
+constexpr int chain_depth_max = 4;
+constexpr long certificate_list_bytes_max = 32 * 1024;
+
+/// Verifies the client's chain in a context of its own, so that OpenSSL keeps no `verified_chain` with the connection:
+/// half of what strip() gives back (reference/architecture.md 1.3, step a).
+int verify_apart(X509_STORE_CTX* given, void*) {
+    X509_STORE_CTX* own = X509_STORE_CTX_new();
+    if (!own) return X509_STORE_CTX_set_error(given, X509_V_ERR_OUT_OF_MEM), 0;
+    SSL* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(given, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    int ok = X509_STORE_CTX_init(own, X509_STORE_CTX_get0_store(given), X509_STORE_CTX_get0_cert(given),
+                                 X509_STORE_CTX_get0_untrusted(given));
+    if (ok == 1) {
+        // "ssl_client": extended key usage must allow a client, as the default callback would ask.
+        X509_STORE_CTX_set_default(own, "ssl_client");
+        X509_VERIFY_PARAM* param = X509_STORE_CTX_get0_param(own);
+        X509_VERIFY_PARAM_set_depth(param, chain_depth_max);
+        X509_VERIFY_PARAM_set_auth_level(param, SSL_get_security_level(ssl));
+        X509_VERIFY_PARAM_set_flags(param, X509_VERIFY_PARAM_get_flags(SSL_get0_param(ssl)));
+        ok = X509_verify_cert(own);
+        X509_STORE_CTX_set_error(given, X509_STORE_CTX_get_error(own));
+    } else {
+        X509_STORE_CTX_set_error(given, X509_V_ERR_OUT_OF_MEM);
+    }
+    X509_STORE_CTX_free(own);
+    return ok == 1;
+}
+
+tls_error wrong(std::string_view what, std::string const& file, std::string_view why) {
+    return {fmt::format("{} {}: {}", what, file, why)};
+}
+
+/// Opens a file here rather than letting OpenSSL do it, so that errno reaches the message.
+tls_result<file_ptr> open_file(std::string_view what, std::string const& path, bool secret) {
+    int const fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return wrong(what, path, std::strerror(errno));
+    struct stat st{};
+    ::fstat(fd, &st);
+    if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode)) return ::close(fd), wrong(what, path, "is not a file");
+    if (secret && (st.st_mode & 077) != 0) {
+        ::close(fd);
+        return wrong(what, path, fmt::format("mode {:04o} lets others read it; make it 0600", st.st_mode & 07777));
+    }
+    FILE* f = ::fdopen(fd, "r");
+    return file_ptr{BIO_new_fp(f, BIO_CLOSE)};
+}
+
+/// A key with a pass phrase must fail, not ask on the terminal.
+int no_pass_phrase(char*, int, int, void*) { return 0; }
+
+tls_result<void> use_certificate(SSL_CTX* ctx, std::string const& path, std::int64_t& not_after) {
+    if (path.empty()) return tls_error{"certfile is not set"};
+    auto file = open_file("certfile", path, false);
+    if (!file) return file.error();
+    std::unique_ptr<X509, decltype(&X509_free)> leaf{PEM_read_bio_X509(file->get(), nullptr, no_pass_phrase, nullptr), X509_free};
+    if (!leaf) return take_openssl_error(), wrong("certfile", path, "holds no PEM certificate");
+    if (SSL_CTX_use_certificate(ctx, leaf.get()) != 1) return wrong("certfile", path, take_openssl_error());
+    tm expires{};
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(leaf.get()), &expires) == 1) not_after = ::timegm(&expires);
+    while (X509* next = PEM_read_bio_X509(file->get(), nullptr, no_pass_phrase, nullptr))
+        if (SSL_CTX_add0_chain_cert(ctx, next) != 1) return X509_free(next), wrong("certfile", path, take_openssl_error());
+    ERR_clear_error();  // the end of the file
+    return {};
+}
+
+tls_result<void> use_key(SSL_CTX* ctx, tls_settings const& s) {
+    if (s.key_file.empty()) return tls_error{"keyfile is not set"};
+    auto file = open_file("keyfile", s.key_file, s.strict_files);
+    if (!file) return file.error();
+    std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key{PEM_read_bio_PrivateKey(file->get(), nullptr, no_pass_phrase, nullptr),
+                                                             EVP_PKEY_free};
+    if (!key) return take_openssl_error(), wrong("keyfile", s.key_file, "holds no PEM private key without a pass phrase");
+    X509* leaf = SSL_CTX_get0_certificate(ctx);
+    if (!leaf || X509_check_private_key(leaf, key.get()) != 1)
+        return take_openssl_error(), wrong("keyfile", s.key_file, "is not the key of certfile " + s.certificate_file);
+    if (SSL_CTX_use_PrivateKey(ctx, key.get()) != 1) return wrong("keyfile", s.key_file, take_openssl_error());
+    return {};
+}
+
+tls_result<void> trust(SSL_CTX* ctx, tls_settings const& s) {
+    if (!s.request_certificate && !s.require_certificate) return {};
+    if (s.ca_file.empty() && s.ca_path.empty()) return tls_error{"cafile or capath is needed to check client certificates"};
+    if (!s.ca_file.empty()) {
+        auto file = open_file("cafile", s.ca_file, false);
+        if (!file) return file.error();
+        X509_STORE* store = SSL_CTX_get_cert_store(ctx);
+        int count = 0;
+        while (X509* ca = PEM_read_bio_X509(file->get(), nullptr, no_pass_phrase, nullptr)) {
+            X509_STORE_add_cert(store, ca);
+            SSL_CTX_add_client_CA(ctx, ca);
+            X509_free(ca);
+            ++count;
+        }
+        ERR_clear_error();
+        if (count == 0) return wrong("cafile", s.ca_file, "holds no PEM certificate");
+    }
+    if (!s.ca_path.empty() && SSL_CTX_load_verify_dir(ctx, s.ca_path.c_str()) != 1)
+        return wrong("capath", s.ca_path, take_openssl_error());
+    if (!s.crl_file.empty()) {
+        auto file = open_file("crlfile", s.crl_file, false);
+        if (!file) return file.error();
+        X509_STORE* store = SSL_CTX_get_cert_store(ctx);
+        int count = 0;
+        while (X509_CRL* crl = PEM_read_bio_X509_CRL(file->get(), nullptr, no_pass_phrase, nullptr)) {
+            X509_STORE_add_crl(store, crl);
+            X509_CRL_free(crl);
+            ++count;
+        }
+        ERR_clear_error();
+        if (count == 0) return wrong("crlfile", s.crl_file, "holds no PEM certificate revocation list");
+        X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_CRL_CHECK);
+    }
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (s.require_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
+    SSL_CTX_set_verify_depth(ctx, chain_depth_max);
+    SSL_CTX_set_cert_verify_callback(ctx, verify_apart, nullptr);
+    return {};
+}
+
+tls_result<void> set_protocol(SSL_CTX* ctx, tls_settings const& s) {
+    SSL_CTX_set_min_proto_version(ctx, s.version_min);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                 SSL_OP_IGNORE_UNEXPECTED_EOF | (s.tickets == 0 ? SSL_OP_NO_TICKET : 0));
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_num_tickets(ctx, s.tickets);
+    SSL_CTX_set_max_early_data(ctx, 0);
+    SSL_CTX_set_max_cert_list(ctx, certificate_list_bytes_max);
+    static constexpr unsigned char session_context[] = "airmail";
+    SSL_CTX_set_session_id_context(ctx, session_context, sizeof session_context - 1);
+    if (SSL_CTX_set1_groups_list(ctx, s.groups.c_str()) != 1) return wrong("tls groups", s.groups, take_openssl_error());
+    if (SSL_CTX_set_ciphersuites(ctx, s.ciphersuites.c_str()) != 1) return wrong("ciphers_tls1.3", s.ciphersuites, take_openssl_error());
+    if (s.version_min < TLS1_3_VERSION && SSL_CTX_set_cipher_list(ctx, s.ciphers.c_str()) != 1)
+        return wrong("ciphers", s.ciphers, take_openssl_error());
+    return {};
+}
+
+}
+
+std::string take_openssl_error() {
+    std::string text;
+    if (unsigned long const e = ERR_get_error()) {
+        char const* reason = ERR_reason_error_string(e);
+        text = reason ? reason : fmt::format("OpenSSL error {:#x}", e);
+    }
+    ERR_clear_error();
+    return text;
+}
+
+tls_result<std::shared_ptr<tls_context>> tls_context::load(tls_settings const& s) {
+    ERR_clear_error();
+    std::shared_ptr<tls_context> made{new tls_context};
+    made->ctx_.reset(SSL_CTX_new(TLS_server_method()));
+    made->strip_ = s.strip && s.tickets == 0;
+    SSL_CTX* ctx = made->ctx_.get();
+    if (!ctx) return tls_error{"no TLS context: " + take_openssl_error()};
+    if (auto r = set_protocol(ctx, s); !r) return r.error();
+    if (auto r = use_certificate(ctx, s.certificate_file, made->not_after_); !r) return r.error();
+    if (auto r = use_key(ctx, s); !r) return r.error();
+    if (auto r = trust(ctx, s); !r) return r.error();
+    return made;
+}
+
+ssl_ptr tls_context::accept(int fd) const {
+    ssl_ptr s{SSL_new(ctx_.get())};
+    if (!s || SSL_set_fd(s.get(), fd) != 1) return nullptr;
+    SSL_set_accept_state(s.get());
+    return s;
+}
+
+tls_result<std::shared_ptr<tls>> tls::make(tls_settings s) {
+    std::shared_ptr<tls> made{new tls};
+    if (auto r = made->reload(std::move(s)); !r) return r.error();
+    return made;
+}
+
+tls_result<void> tls::reload() {
+    std::unique_lock guard{lock_};
+    auto s = settings_;
+    guard.unlock();
+    return reload(std::move(s));
+}
+
+tls_result<void> tls::reload(tls_settings s) {
+    auto next = tls_context::load(s);
+    if (!next) return next.error();
+    std::lock_guard guard{lock_};
+    settings_ = std::move(s);
+    current_ = std::move(*next);
+    return {};
+}
+
+std::shared_ptr<tls_context const> tls::current() const {
+    std::lock_guard guard{lock_};
+    return current_;
+}
+
+}

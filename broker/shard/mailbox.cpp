@@ -1,0 +1,90 @@
+#include "broker/shard/mailbox.hpp"
+
+#include <bit>
+#include <cassert>
+#include <cerrno>
+#include <sys/eventfd.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace airmail::shard {
+
+ring::ring(std::size_t capacity)
+    : mask_{capacity - 1}, room_{::operator new(capacity * sizeof(task), std::align_val_t{64})} {
+    assert(std::has_single_bit(capacity));
+}
+
+ring::~ring() {
+    for (auto n = head_.load(); n != tail_.load(); ++n) slot(n)->~task();
+}
+
+task* ring::slot(std::uint64_t n) const noexcept { return static_cast<task*>(room_.get()) + (n & mask_); }
+
+bool ring::push(task& t) noexcept {
+    auto const tail = tail_.load(std::memory_order_relaxed);
+    if (tail - head_seen_ > mask_) {
+        head_seen_ = head_.load(std::memory_order_acquire);
+        if (tail - head_seen_ > mask_) return false;
+    }
+    ::new (static_cast<void*>(slot(tail))) task(std::move(t));
+    tail_.store(tail + 1, std::memory_order_release);
+    return true;
+}
+
+std::size_t ring::drain() {
+    auto const first = head_.load(std::memory_order_relaxed);
+    auto const last = tail_.load(std::memory_order_acquire);
+    for (auto n = first; n != last; ++n) {
+        // Moved out so that a task that runs long does not keep its slot, and is gone from the ring should it throw.
+        task t{std::move(*slot(n))};
+        slot(n)->~task();
+        head_.store(n + 1, std::memory_order_release);
+        t();
+    }
+    return last - first;
+}
+
+doorbell::doorbell() : fd_{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)} {
+    if (fd_ < 0) throw std::system_error(errno, std::system_category(), "eventfd");
+}
+
+doorbell::~doorbell() { ::close(fd_); }
+
+void doorbell::ring() noexcept {
+    if (state_.exchange(rung) != asleep) return;
+    std::uint64_t const one = 1;
+    // Fails only when the counter is full, and then it is readable anyway.
+    [[maybe_unused]] auto n = ::write(fd_, &one, sizeof one);
+}
+
+bool doorbell::sleep() noexcept { return state_.exchange(asleep) != rung; }
+
+void doorbell::wake() noexcept {
+    if (state_.load(std::memory_order_relaxed) != awake) state_.exchange(awake);
+}
+
+bool external_queue::push(task t) {
+    std::lock_guard guard{lock_};
+    waiting_.push_back(std::move(t));
+    size_.store(waiting_.size(), std::memory_order_relaxed);
+    return waiting_.size() == 1;
+}
+
+std::size_t external_queue::drain() {
+    if (size() == 0) return 0;
+    {
+        std::lock_guard guard{lock_};
+        waiting_.swap(running_);
+        size_.store(0, std::memory_order_relaxed);
+    }
+    auto const n = running_.size();
+    for (auto& t : running_) {
+        t();
+        t = task{};  // captures die here, on the owner, before the next task runs
+    }
+    running_.clear();
+    if (running_.capacity() > 4096) running_.shrink_to_fit();
+    return n;
+}
+
+}
