@@ -79,6 +79,7 @@ public:
     std::uint32_t match_mark = 0, match_hit = 0; // router scratch: overlapping subscriptions of one message are one copy
     token_bucket messages, payload;              // publish rate
     std::uint16_t receive_maximum = 65535;       // of the client
+    std::uint16_t keep_alive = 0;                // seconds in force, 0 = off
     std::uint16_t unanswered = 0;                // QoS 1, 2 PUBLISH read and not answered
     codec::version protocol = codec::version::v5;
     bool stored : 1 = false;                     // a record of it is on disk
