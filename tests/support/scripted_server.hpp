@@ -44,6 +44,10 @@ public:
         if (thread_.joinable()) thread_.join();
         if (listener_ >= 0) ::close(listener_);
         listener_ = -1;
+        if (peer_ >= 0) left_open_.push_back(peer_);
+        peer_ = -1;
+        for (int fd : left_open_) ::close(fd);
+        left_open_.clear();
         return trouble_;
     }
 
@@ -56,12 +60,12 @@ private:
         for (auto const& s : script) {
             if (!one(s)) break;
         }
-        if (peer_ >= 0) ::close(peer_);
     }
     bool one(step const& s) {
         switch (s.what) {
         case step::accept:
             if (!readable(listener_)) return fail("nobody connected");
+            if (peer_ >= 0) left_open_.push_back(peer_);
             peer_ = ::accept(listener_, nullptr, nullptr);
             return true;
         case step::send: {
@@ -100,6 +104,7 @@ private:
 
     int listener_ = -1, peer_ = -1;
     std::uint16_t port_ = 0;
+    std::vector<int> left_open_;  // connections that no step closed live as long as the server
     std::string trouble_;
     std::thread thread_;
 };

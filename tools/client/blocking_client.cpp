@@ -78,7 +78,8 @@ result<connack_info> blocking_client::connect(connect_options o) {
     o.timeout = std::min(o.timeout, patience_);
     if (auto const ec = client_->connect(o)) return ec;
     run_until([this] { return client_->online() || closed_; }, patience_ + std::chrono::seconds(1));
-    if (!client_->online()) return why_closed();
+    // Accepted is accepted, even if the server closed again in the same breath: closed() tells the rest.
+    if (!connack_ || codec::failed(connack_->code)) return why_closed();
     return *connack_;
 }
 
@@ -145,7 +146,7 @@ void blocking_client::drop(bool reset) {
 
 result<close_info> blocking_client::wait_closed() {
     run_until([this] { return closed_.has_value(); }, patience_);
-    if (!closed_) return make_error_code(errc::call_timeout);
+    if (!closed_) return {boost::system::in_place_error, make_error_code(errc::call_timeout)};
     return *closed_;
 }
 
