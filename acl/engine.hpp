@@ -32,15 +32,14 @@ class engine {
 public:
     virtual ~engine() = default;
 
-    /// As check() below, with the look-up by name remembered in `at`. `who` must be the same identity on every call.
-    virtual decision check(identity const& who, seat& at, action what, std::string_view topic) const = 0;
-
     /// May `who` publish to, subscribe to, or receive from `topic`? For `subscribe`, `topic` is a filter and the answer is
     /// yes only when every topic it could match is allowed (filter inside filter); a `$share/group/` prefix must already be
     /// taken off. Pure, allocation-free, any thread. Cost: O(levels) for the device rules, O(rules of this user) otherwise.
-    decision check(identity const& who, action what, std::string_view topic) const {
-        seat once;
-        return check(who, once, what, topic);
+    virtual decision check(identity const& who, action what, std::string_view topic) const = 0;
+
+    /// The same, with the look-up by name remembered in `at`. `who` must be the same identity on every call.
+    virtual decision check(identity const& who, [[maybe_unused]] seat& at, action what, std::string_view topic) const {
+        return check(who, what, topic);
     }
 
     /// Rules of Mosquitto's acl_file decide: SUBSCRIBE says only whether any topic under the filter could be readable, v3

@@ -13,6 +13,7 @@ namespace airmail::acl {
 /// What the placeholders stand for. An empty name, or one with + # / or NUL, makes its placeholders match nothing.
 struct names {
     std::string_view name, client_id;
+    bool literal = false;   // there are no placeholders in this filter
 };
 
 /// Does `topic` (no wildcards) match the rule's filter?

@@ -29,6 +29,7 @@ struct rule {
     effect what = effect::allow;
     std::uint8_t about = may_all;
     subject whom = subject::everybody;
+    bool literal = false;        // nothing in the filter is a placeholder (Mosquitto's `topic` lines)
     std::string_view who, filter;
     std::uint32_t line = 0;      // 1-based; 0 = built in or a plugin's
     std::uint32_t source = 0;    // index into ruleset::sources()
@@ -44,6 +45,9 @@ struct complaint {
 /// Owns rules and the text under them. Built on one thread, then handed to compile().
 class ruleset {
 public:
+    ruleset() = default;
+    ruleset(ruleset&&) = default;                // move only: rules point into strings that it owns
+    ruleset& operator=(ruleset&&) = default;
     /// Adds one rule, copying its strings. `source` names who wants it: "built-in", "plugin campaign".
     void add(effect what, std::uint8_t about, subject whom, std::string_view who, std::string_view filter, std::string_view source);
     /// Reads a rules file: our own when its first line is `airmail 1`, else Mosquitto's acl_file. Rules of a file with a

@@ -196,7 +196,7 @@ inline constexpr packet_case all[] = {
     {v4, c, "F0[]", malformed, "AUTH in 3.1.1"},
     // the fixed header
     {v5, c, "00[]", malformed, "type 0"},
-    {v5, c, "30 80808001", malformed, "a Remaining Length of more than four bytes [MQTT-1.5.5-1]"},
+    {v5, c, "30 8080808001", malformed, "a Remaining Length of more than four bytes [MQTT-1.5.5-1]"},
     {v5, c, "C0 8000", malformed, "a Remaining Length longer than it need be [MQTT-1.5.5-1]"},
 };
 }
