@@ -136,7 +136,7 @@ private:
     std::uint32_t generation_ = 0;
     acl::identity scratch_;
     bytes scratch_properties_;
-    shard::alarm alarm_;
+    shard::reminder alarm_;
 };
 
 /// The protocol of one shard; registers itself in `w.shards`. Make all of them before any shard runs.
