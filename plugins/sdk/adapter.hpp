@@ -41,11 +41,12 @@ struct adapter {
     }
 
     static void* create(airmail_host const* h) noexcept {
+        host_context words{h};
         try {
             return new body(h);
         } catch (std::exception const& e) {
-            h->log(h->self, AIRMAIL_ERROR, str(std::string_view{e.what()}), {nullptr, 0});
-        } catch (...) { h->log(h->self, AIRMAIL_ERROR, str("create: unknown exception"), {nullptr, 0}); }
+            words.fail("create", e.what());
+        } catch (...) { words.fail("create", "unknown exception"); }
         return nullptr;
     }
     static void destroy(void* p) noexcept { delete static_cast<body*>(p); }

@@ -139,10 +139,7 @@ inline void lane::start() {
     };
     for (auto* s : order) {
         failed_ = false, why_ = "no reason given";
-        if (!(s->body = s->table->create(&s->host))) {
-            if (!logs_.empty()) why_ = logs_.back().text;
-            refuse(*s, "be created");
-        }
+        if (!(s->body = s->table->create(&s->host))) refuse(*s, "be created");
         if (s->table->configure && s->table->configure(s->body) != 0) refuse(*s, "be configured");
         migrate(*s);
     }
