@@ -26,6 +26,7 @@ struct will_view {
     std::string_view topic;
     byte_view payload;
     properties props;
+    byte_view raw_props;  // as in publish_view
 };
 
 struct connect_view {
@@ -71,7 +72,8 @@ struct subscription_view {
     std::uint8_t retain_handling = 0;  // 0 send, 1 send if new, 2 do not send
 };
 
-/// Filters stay encoded; `next` walks them (validated by the decoder, so it cannot fail).
+/// Filters stay encoded; `next` walks them: call it `count` times (validated by the decoder, so it
+/// cannot fail).
 struct subscribe_view {
     std::uint16_t packet_id = 0;
     properties props;
