@@ -21,14 +21,32 @@ struct decision {
     std::uint32_t rule = no_rule;
 };
 
+/// A session's place in an engine, so that the hot path does not look its name up again. Owned by the session, filled and
+/// refreshed by check(); start with a default one. Copyable, 16 bytes.
+struct seat {
+    std::uint64_t engine = 0;    // which engine filled it; another one fills it anew
+    std::uint32_t user = 0, role = 0;
+};
+
 class engine {
 public:
     virtual ~engine() = default;
 
+    /// As check() below, with the look-up by name remembered in `at`. `who` must be the same identity on every call.
+    virtual decision check(identity const& who, seat& at, action what, std::string_view topic) const = 0;
+
     /// May `who` publish to, subscribe to, or receive from `topic`? For `subscribe`, `topic` is a filter and the answer is
     /// yes only when every topic it could match is allowed (filter inside filter); a `$share/group/` prefix must already be
     /// taken off. Pure, allocation-free, any thread. Cost: O(levels) for the device rules, O(rules of this user) otherwise.
-    virtual decision check(identity const& who, action what, std::string_view topic) const = 0;
+    decision check(identity const& who, action what, std::string_view topic) const {
+        seat once;
+        return check(who, once, what, topic);
+    }
+
+    /// Rules of Mosquitto's acl_file decide: SUBSCRIBE says only whether any topic under the filter could be readable, v3
+    /// clients are answered as if it were allowed, a refused PUBLISH of theirs is acknowledged and dropped, and every
+    /// delivery needs a `receive` check.
+    virtual bool mosquitto() const { return false; }
 
     /// One line for people: the rule's text with file and line, or the built-in's name.
     virtual std::string explain(decision d) const = 0;

@@ -1,0 +1,104 @@
+// What no single line shows: a listener that lacks something, or that is open to everybody.
+
+#include "broker/config/check.hpp"
+
+#include "broker/config/parser.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <set>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace airmail::config {
+namespace {
+
+struct speaker {
+    listener const& l;
+    std::vector<finding>& out;
+
+    void say(finding::grade g, std::string text) const {
+        auto const at = l.settings().find("listener");
+        finding f{g, "", 0, "listener " + l.name() + ": " + std::move(text)};
+        if (at != l.settings().end()) f.file = at->second.file, f.line = at->second.line;
+        out.push_back(std::move(f));
+    }
+    void error(std::string text) const { say(finding::grade::error, std::move(text)); }
+    void warn(std::string text) const { say(finding::grade::warning, std::move(text)); }
+};
+
+bool loopback(listener const& l) {
+    return l.local_only || !l.unix_path.empty() || l.address == "localhost" || l.address == "::1" || l.address.starts_with("127.");
+}
+
+void check_tls(listener const& l, speaker const& s) {
+    bool const cert = !l.text("certfile").empty(), key = !l.text("keyfile").empty();
+    bool const ca = !l.text("cafile").empty() || !l.text("capath").empty();
+    if (cert != key) s.error(cert ? "certfile without keyfile" : "keyfile without certfile");
+    if (l.flag("require_certificate") && cert && !ca) s.error("require_certificate needs cafile or capath");
+    if (!l.device() && l.flag("require_certificate") && !cert) s.error("require_certificate needs certfile and keyfile");
+    if (l.text("protocol") == "http_api") s.error("protocol http_api is Mosquitto's; Airmail's own is set by http_*");
+    auto const version = l.text("tls_version");
+    if (version == "tlsv1" || version == "tlsv1.1") s.error("tls_version " + std::string{version} + " is too weak to be offered; tlsv1.2 is the lowest");
+    if (cert && l.device() && version == "tlsv1.2") s.warn("tls_version tlsv1.2: devices may connect with less than TLS 1.3");
+}
+
+void check_device(listener const& l, speaker const& s) {
+    if (l.text("certfile").empty()) s.error("device_listener needs certfile and keyfile");
+    if (l.text("cafile").empty() && l.text("capath").empty()) s.error("device_listener needs cafile or capath");
+    if (!l.flag("require_certificate")) s.error("device_listener: require_certificate cannot be false");
+    if (l.allow_anonymous()) s.error("device_listener: allow_anonymous cannot be true");
+    if (l.flag("use_identity_as_username") || l.flag("use_subject_as_username"))
+        s.warn("use_identity_as_username and use_subject_as_username have no effect here: device_identity names the device");
+}
+
+void check_risks(listener const& l, speaker const& s) {
+    if (loopback(l)) return;
+    if (!l.tls()) s.warn("plain text on a network: names, passwords and payloads can be read on the way");
+    if (l.allow_anonymous()) s.warn("allow_anonymous true: anybody who reaches the port is let in");
+    if (l.text("acl_file").empty()) s.warn("no acl_file: whoever is let in may publish and subscribe to everything");
+}
+
+}
+
+void check_listener(listener const& l, std::vector<finding>& out) {
+    speaker const s{l, out};
+    check_tls(l, s);
+    if (l.device()) check_device(l, s);
+    else check_risks(l, s);
+}
+
+void check_overlap(std::vector<listener> const& all, std::vector<finding>& out) {
+    std::set<std::string> seen;
+    for (auto const& l : all)
+        if (!seen.insert(l.name()).second) speaker{l, out}.error("is configured twice");
+}
+
+namespace {
+
+/// A secret that others can read is no secret: refused on device listeners, warned about on Mosquitto's.
+void check_file(listener const& l, std::string_view name, bool secret, std::vector<finding>& out) {
+    std::string const path{l.text(name)};
+    if (path.empty()) return;
+    speaker const s{l, out};
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0 || ::access(path.c_str(), R_OK) != 0)
+        return s.error(std::string{name} + ' ' + path + ": " + std::strerror(errno) + " (set at " + l.where(name) + ')');
+    if (!secret || (info.st_mode & 07) == 0) return;
+    s.say(l.device() ? finding::grade::error : finding::grade::warning, std::string{name} + ' ' + path + " can be read by everybody; chmod o-rwx");
+}
+
+}
+
+std::vector<finding> check_files(config const& c) {
+    std::vector<finding> out;
+    for (auto const& l : c.listeners()) {
+        for (auto const name : {"cafile", "capath", "certfile", "crlfile", "acl_file"}) check_file(l, name, false, out);
+        for (auto const name : {"keyfile", "password_file"}) check_file(l, name, true, out);
+    }
+    if (c.flag("strict"))
+        for (auto& f : out) f.weight = finding::grade::error;
+    return out;
+}
+
+}

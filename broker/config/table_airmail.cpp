@@ -1,0 +1,51 @@
+// Airmail's own directives, apart from limits and updates.
+
+#include "broker/config/tables.hpp"
+
+namespace airmail::config::tables {
+namespace {
+
+using enum type;
+constexpr auto all = scope::global;
+
+constexpr directive rows[] = {
+    {.name = "strict", .kind = flag, .where = all, .standard = "false", .doc = "Turns every warning about this configuration into a refusal to start."},
+    {.name = "device_listener", .kind = flag, .where = scope::both, .standard = "false", .doc = "Devices connect here: client certificate, default deny, strict file checks, narrow limits."},
+    {.name = "device_identity", .kind = choice, .where = scope::both, .standard = "san_uri", .doc = "The one certificate field that names a device.", .choices = "san_uri san_dns cn"},
+    {.name = "device_uri_prefix", .where = scope::both, .standard = "urn:airmail:device:", .doc = "What stands before the serial number when device_identity is san_uri."},
+
+    {.name = "shard_count", .kind = count, .where = all, .standard = "0", .doc = "Threads that serve connections; 0 means one per core.", .most = 256},
+    {.name = "store_path", .kind = path, .where = all, .standard = "/var/lib/airmail", .doc = "Data folder; made with mode 0700."},
+    {.name = "store_map_size", .kind = size, .where = all, .standard = "64GiB", .doc = "Address space of the hot store (a sparse file); when it is full, publishers are told 0x97.", .unit = "bytes"},
+    {.name = "store_durability", .kind = choice, .where = all, .standard = "durable", .doc = "What a PUBACK means: on disk, or in memory.", .choices = "durable memory"},
+
+    {.name = "tls_handshake_timeout", .kind = duration, .where = scope::both, .standard = "10s", .doc = "A handshake must be finished after this time.", .unit = "seconds", .reloadable = true},
+    {.name = "tls_handshakes_max", .kind = count, .where = scope::both, .standard = "512", .doc = "Handshakes under way per shard; further connections wait in the kernel.", .reloadable = true, .least = 1, .most = 100'000},
+    {.name = "tls_tickets", .kind = count, .where = scope::both, .standard = "0", .doc = "Session tickets after a handshake; 0 saves memory and makes every handshake a full one.", .most = 2},
+    {.name = "tls_strip", .kind = flag, .where = scope::both, .standard = "true", .doc = "Gives the peer's certificate chain back to the heap once identity is copied out of it."},
+
+    {.name = "http_bind", .where = all, .standard = "", .doc = "Address of the HTTPS listener for firmware; empty means all.", .unit = ""},
+    {.name = "http_port", .kind = count, .where = all, .standard = "8443", .doc = "Its port; 0 turns HTTPS off.", .most = 65535},
+    {.name = "http_admin_bind", .where = all, .standard = "127.0.0.1", .doc = "Address on which dashboard, GraphQL and REST answer."},
+    {.name = "http_certfile", .kind = path, .where = all, .standard = "", .doc = "Certificate of the HTTPS listener.", .reloadable = true},
+    {.name = "http_keyfile", .kind = path, .where = all, .standard = "", .doc = "Key of it.", .reloadable = true},
+    {.name = "http_upload_max", .kind = size, .where = all, .standard = "4GiB", .doc = "Largest firmware image that can be uploaded.", .unit = "bytes", .reloadable = true},
+    {.name = "http_connections_max", .kind = count, .where = all, .standard = "4096", .doc = "HTTPS connections at once.", .reloadable = true, .least = 1, .most = 1'000'000},
+
+    {.name = "metrics_bind", .where = all, .standard = "127.0.0.1", .doc = "Address of /metrics, /healthz and /readyz."},
+    {.name = "metrics_port", .kind = count, .where = all, .standard = "9464", .doc = "Port of them; 0 turns them off.", .most = 65535},
+    {.name = "control_socket", .kind = path, .where = all, .standard = "/run/airmail/control.sock", .doc = "Unix socket on which airmailctl speaks to the broker; empty is none."},
+    {.name = "log_format", .kind = choice, .where = all, .standard = "text", .doc = "Log lines as text or as one JSON object each.", .choices = "text json", .reloadable = true},
+    {.name = "log_queue", .kind = count, .where = all, .standard = "8192", .doc = "Log lines waiting to be written; beyond it the oldest go and are counted.", .least = 16, .most = 1'000'000},
+    {.name = "shutdown_drain", .kind = duration, .where = all, .standard = "10s", .doc = "Longest time that a stop waits for connections to be told and acknowledgements to be written.", .unit = "seconds", .reloadable = true},
+
+    {.name = "airmail_plugin", .where = scope::block, .standard = "", .doc = "Loads a plugin: the name of a built-in one, or the path of a .so; plugin_opt_* lines after it are its options.", .repeats = true},
+    {.name = "plugin_inline", .kind = flag, .where = scope::plugin, .standard = "false", .doc = "Runs its authentication hooks on the shard itself instead of on a thread of its own."},
+    {.name = "plugin_refuse_grant", .where = scope::plugin, .standard = "", .doc = "A topic filter the plugin asks for and shall not get.", .repeats = true},
+};
+
+}
+
+std::span<directive const> airmail() { return rows; }
+
+}
