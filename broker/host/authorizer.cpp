@@ -34,8 +34,10 @@ storage::sqlite::permission lane::may(storage::sqlite::action const& a) const {
         return shared_ || declares(i, a.first) || a.first.empty() ? permission::allow : permission::deny;
     case SQLITE_CREATE_INDEX: case SQLITE_CREATE_TRIGGER: case SQLITE_DROP_INDEX: case SQLITE_DROP_TRIGGER:
         return i.migrating && declares(i, a.second) ? permission::allow : permission::deny;
-    case SQLITE_CREATE_TABLE: case SQLITE_DROP_TABLE: case SQLITE_REINDEX: case SQLITE_ANALYZE:
-        return i.migrating && declares(i, a.first) ? permission::allow : permission::deny;
+    case SQLITE_REINDEX: return i.migrating ? permission::allow : permission::deny;
+    case SQLITE_CREATE_TABLE:     // the ledger of migrations is made "if not exists"
+        return i.migrating && (declares(i, a.first) || a.first == "airmail_migrations") ? permission::allow : permission::deny;
+    case SQLITE_DROP_TABLE: return i.migrating && declares(i, a.first) ? permission::allow : permission::deny;
     case SQLITE_ALTER_TABLE: return i.migrating && declares(i, a.second) ? permission::allow : permission::deny;
     default: return permission::deny;
     }

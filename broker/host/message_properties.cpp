@@ -7,7 +7,7 @@ namespace airmail::host {
 
 message_properties read_message_properties(std::span<std::uint8_t const> bytes) {
     message_properties out;
-    codec::reader in{codec::byte_view{bytes.data(), bytes.size()}};
+    codec::reader in{byte_view{bytes.data(), bytes.size()}};
     auto text = [&] {
         auto b = in.binary();
         return std::string_view{reinterpret_cast<char const*>(b.data()), b.size()};
