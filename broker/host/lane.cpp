@@ -1,0 +1,286 @@
+// Start-up, posting and the loop of a lane. Batches: lane_batch.cpp. Calls: lane_calls.cpp. Effects: lane_effects.cpp.
+#include "broker/host/lane.hpp"
+
+#include "broker/host/refusal.hpp"
+#include "storage/sqlite/migrations.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace airmail::host {
+
+namespace sqlite = storage::sqlite;
+
+std::int64_t steady_ms() {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+lane::lane(std::string name, bool shared, environment& env)
+    : name_(std::move(name)), shared_(shared), env_(env), durable_(env.options.durable_max), loose_(env.options.loose_max),
+      events_(env.options.events_max) {}
+
+lane::~lane() {
+    for (auto at = seats_.rbegin(); at != seats_.rend(); ++at)
+        if ((*at)->body) (*at)->table->destroy((*at)->body);
+}
+
+instance& lane::seat(std::unique_ptr<instance> i) {
+    i->home = this, i->scope = static_cast<std::uint32_t>(seats_.size() + 1);
+    for (std::size_t n = 0; n < i->what.topics.size(); ++n) {
+        auto const& t = i->what.topics[n];
+        if (t.dir != sdk::direction::up || !i->table->on_message) continue;
+        topics_.add(t.filter, static_cast<std::uint32_t>(interests_.size()));
+        interests_.push_back({i.get(), i->schemas[n].get()});
+        if (t.overflow == "latest") latest_topics_.add(t.filter, 0), keeps_latest_ = true;
+    }
+    return *seats_.emplace_back(std::move(i));
+}
+
+void lane::open() {
+    db_ = std::make_unique<sqlite::db>(env_.options.database);
+    sqlite::migrate_core(*db_, env_.options.wall_ms());
+    static sqlite::migration const own[] = {
+        {1, "numbers of plugins", "CREATE TABLE airmail_plugins(number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE) STRICT"}};
+    sqlite::migrate(*db_, "host", own, env_.options.wall_ms());
+    outbox_ = std::make_unique<storage::outbox>(*db_, storage::outbox_options{.wall_ms = env_.options.wall_ms});
+    tx_ = std::make_unique<steps>(*db_);
+    db_->authorizer([this](sqlite::action const& a) { return may(a); });
+    auto lsn = static_cast<storage::lsn>(db_->integer("SELECT max(lsn) FROM airmail_applied WHERE lane = ?", {name_}));
+    seen_lsn_ = lsn, stored_lsn_.store(lsn);
+    stored_at_ms_ = steady_ms();
+}
+
+void lane::create(instance& i) {
+    hook_thread_.store(std::this_thread::get_id());
+    why_ = "it gave no reason (see the log)";
+    auto refuse = [&](char const* step) {
+        hook_thread_.store({});
+        throw refusal(errc::refused, i.id + ": " + step + " failed: " + why_);
+    };
+    if (!(i.body = i.table->create(&i.host))) refuse("create");
+    if (i.table->configure && i.table->configure(i.body) != 0) refuse("configure");
+    hook_thread_.store({});
+    if (!commit(seen_lsn_)) throw refusal(errc::database, i.id + ": " + why_);
+}
+
+void lane::migrate(instance& i) {
+    try {
+        db_->exec("INSERT OR IGNORE INTO airmail_plugins(id) VALUES(?)", {i.id});
+        i.number = static_cast<std::uint32_t>(db_->integer("SELECT number FROM airmail_plugins WHERE id = ?", {i.id}));
+        i.migrating = true;
+        // A foreign plugin's scripts run under its own scope, so they touch nothing but its tables.
+        db_->scope(shared_ ? 0 : i.scope);
+        for (auto const& t : i.what.tables) {
+            std::vector<sqlite::migration> steps;
+            for (auto const& sql : t.migrations) steps.push_back({static_cast<std::uint32_t>(steps.size() + 1), t.name, sql});
+            // Numbered per table: a new step of one table does not renumber its neighbours'.
+            sqlite::migrate(*db_, i.id + "/" + t.name, steps, env_.options.wall_ms());
+        }
+        db_->scope(0), i.migrating = false;
+        for (auto const& t : i.what.tables) {
+            if (!t.replicated) {
+                storage::remove_outbox_triggers(*db_, t.name);
+                continue;
+            }
+            std::vector<std::string> key;
+            for (std::string_view rest = t.primary_key; !rest.empty();) {
+                auto part = rest.substr(0, rest.find(','));
+                rest.remove_prefix(std::min(rest.size(), part.size() + 1));
+                while (!part.empty() && part.front() == ' ') part.remove_prefix(1);
+                while (!part.empty() && part.back() == ' ') part.remove_suffix(1);
+                key.emplace_back(part);
+            }
+            storage::install_outbox_triggers(*db_, {t.name, key, {}});
+        }
+    } catch (sqlite::error const& e) {
+        db_->scope(0), i.migrating = false;
+        throw refusal(errc::database, i.id + ": its tables: " + e.what());
+    }
+}
+
+void lane::start(instance& i) {
+    if (!i.table->start) return;
+    broken_ = false;
+    if (!run_start(i) || broken_) throw refusal(errc::refused, i.id + ": start failed: " + (why_.empty() ? "it gave no reason" : why_));
+    // What it asked for leaves with the first batch, on the lane's own thread.
+    if (!commit(seen_lsn_)) throw refusal(errc::database, i.id + ": start could not commit: " + why_);
+}
+
+bool lane::committed(std::vector<std::pair<storage::lsn, storage::message_ptr>> const& batch) noexcept {
+    if (behind_.load(std::memory_order_acquire)) return false;
+    // The writer is the only one who pushes here: what is free now only grows.
+    if (durable_.bound() - durable_.size() < batch.size()) {
+        counters_.spilled.fetch_add(batch.size(), std::memory_order_relaxed);
+        behind_.store(true, std::memory_order_release);
+        waker_.wake();
+        return false;
+    }
+    for (auto const& [at, body] : batch) durable_.push({at, body});
+    waker_.wake();
+    return true;
+}
+
+bool lane::offer(storage::message_ptr const& m) {
+    // Once something waits in the overflow, what may replace it goes there too: never the older one last.
+    if (keeps_latest_ && latest_size_.load(std::memory_order_acquire) && keep_latest(m)) return true;
+    if (loose_.push({0, m})) return waker_.wake(), true;
+    if (keeps_latest_ && keep_latest(m)) return true;
+    counters_.loose_dropped.fetch_add(1, std::memory_order_relaxed);
+    return false;
+}
+
+bool lane::keep_latest(storage::message_ptr const& m) {
+    bool keep = false;
+    latest_topics_.match(m->topic(), [&](std::uint32_t) { keep = true; });
+    if (!keep) return false;
+    std::unique_lock lock{latest_mutex_, std::try_to_lock};    // a shard does not wait, not even here
+    if (!lock) return false;
+    auto at = latest_.find(std::string{m->topic()});
+    if (at != latest_.end()) {
+        at->second = m;
+        counters_.latest_replaced.fetch_add(1, std::memory_order_relaxed);
+        return true;
+    }
+    if (latest_.size() >= env_.options.latest_max) return false;
+    latest_.emplace(m->topic(), m);
+    latest_size_.store(latest_.size(), std::memory_order_release);
+    waker_.wake();
+    return true;
+}
+
+bool lane::offer(std::unique_ptr<event>& e) {
+    bool session = std::holds_alternative<session_event>(*e);
+    if (events_.push(std::move(e))) return waker_.wake(), true;
+    (session ? counters_.session_events_dropped : counters_.busy_answers).fetch_add(1, std::memory_order_relaxed);
+    return false;
+}
+
+void lane::deliver(std::unique_ptr<event> e) {
+    {
+        std::lock_guard lock{inbox_mutex_};
+        inbox_.push_back(std::move(e));
+        inbox_full_.store(true, std::memory_order_release);
+    }
+    waker_.wake();
+}
+
+std::string lane::trouble() const {
+    if (auto since = busy_since_.load(std::memory_order_acquire)) {
+        auto for_ms = steady_ms() - since;
+        auto const* who = busy_who_.load(std::memory_order_acquire);
+        if (for_ms >= env_.options.stuck_after.count() && who)
+            return "lane " + name_ + ": stuck in " + busy_hook_.load() + " of " + who->id + " for " + std::to_string(for_ms / 1000) + " s";
+    }
+    if (cannot_commit_.load()) return "lane " + name_ + ": cannot commit to registry.db, retrying (see the log)";
+    if (auto n = counters_.session_events_dropped.load()) return "lane " + name_ + ": " + std::to_string(n) + " session events lost: the lane was too slow";
+    return {};
+}
+
+void lane::run() {
+    while (!stopping_.load(std::memory_order_acquire)) {
+        if (step()) continue;
+        waker_.drowsy();
+        if (!durable_.empty() || !loose_.empty() || !events_.empty() || inbox_full_.load() || stopping_.load() || behind_.load()) {
+            waker_.stay_awake();
+            continue;
+        }
+        std::int64_t wait = 1000;     // applied_lsn and deadlines are looked at once a second
+        if (auto next = timers_.next()) wait = std::clamp<std::int64_t>(*next - env_.options.now_ms(), 0, wait);
+        waker_.sleep(static_cast<int>(wait));
+    }
+    finish();
+}
+
+bool lane::step() {
+    batch b;
+    bool leftovers = !effects_.empty();      // what the start hooks asked for
+    if (leftovers) leave();
+    expire_calls();
+    if (!collect(b)) return store_applied_lazily(), leftovers;
+    auto wait = env_.options.retry_first;
+    while (!attempt(b)) {
+        if (stopping_.load()) return false;  // nothing of it was acknowledged or applied: the next start has it again
+        retry_wait(wait);
+    }
+    wait = env_.options.retry_first;
+    while (!attempt_committed() && !stopping_.load()) retry_wait(wait);
+    if (cannot_commit_.exchange(false)) log(sdk::level::info, {}, "commits again");
+    store_applied_lazily();
+    return true;
+}
+
+void lane::retry_wait(std::chrono::milliseconds& wait) {
+    counters_.commit_failures.fetch_add(1, std::memory_order_relaxed);
+    if (!cannot_commit_.exchange(true)) log(sdk::level::error, {}, "batch rolled back, nothing applied, retrying: " + why_);
+    if (!env_.options.threads) return;       // the owner's clock decides when to try again
+    // Sleeping here stops this lane alone; a stop wakes it.
+    waker_.drowsy();
+    if (!stopping_.load()) waker_.sleep(static_cast<int>(wait.count()));
+    wait = std::min(wait * 2, env_.options.retry_most);
+}
+
+bool lane::collect(batch& b) {
+    auto const max = env_.options.batch_max;
+    if (inbox_full_.load(std::memory_order_acquire)) {
+        std::lock_guard lock{inbox_mutex_};
+        b.events = std::exchange(inbox_, {});
+        inbox_full_.store(false, std::memory_order_release);
+    }
+    for (auto now = env_.options.now_ms(); b.events.size() < max;) {
+        auto due = timers_.take(now);
+        if (!due) break;
+        b.events.push_back(std::make_unique<event>(timer_event{due->first, due->second, now, true}));
+    }
+    for (std::unique_ptr<event> e; b.events.size() < max && events_.pop(e);) b.events.push_back(std::move(e));
+    auto room = [&] { return b.events.size() + b.messages.size() < max; };
+    for (message_item m; room() && durable_.pop(m);) {
+        if (m.at <= seen_lsn_ || (!b.messages.empty() && m.at <= b.messages.back().at))
+            counters_.replay_skipped.fetch_add(1, std::memory_order_relaxed);
+        else b.messages.push_back(std::move(m));
+    }
+    if (room() && behind_.load(std::memory_order_acquire) && durable_.empty()) catch_up(b);
+    for (message_item m; room() && loose_.pop(m);) b.messages.push_back(std::move(m));
+    if (room() && latest_size_.load(std::memory_order_acquire) && loose_.empty()) {
+        std::lock_guard lock{latest_mutex_};
+        while (room() && !latest_.empty()) b.messages.push_back({0, latest_.extract(latest_.begin()).mapped()});
+        latest_size_.store(latest_.size(), std::memory_order_release);
+    }
+    return !b.events.empty() || !b.messages.empty();
+}
+
+void lane::catch_up(batch& b) {
+    if (!env_.store || consumer_bit_ == ~0u) return behind_.store(false);
+    auto last = b.messages.empty() ? seen_lsn_ : b.messages.back().at;
+    auto more = env_.store->read(consumer_bit_, last, env_.options.batch_max);
+    for (auto& [at, body] : more)
+        if (at > last) b.messages.push_back({at, std::move(body)}), last = at;
+    if (!more.empty()) return;
+    // The flag falls first: once the store says yes, the writer may call committed() before we are back here.
+    behind_.store(false, std::memory_order_release);
+    if (!env_.store->caught_up(consumer_bit_, last)) behind_.store(true, std::memory_order_release);
+}
+
+void lane::finish() {
+    auto until = steady_ms() + env_.options.stop_timeout.count() / 2;
+    while (steady_ms() < until && (!events_.empty() || !durable_.empty() || !loose_.empty() || inbox_full_.load()) && !cannot_commit_.load()) step();
+    for (auto at = seats_.rbegin(); at != seats_.rend(); ++at)
+        if ((*at)->table->stop && (*at)->body) run_stop(**at);
+    if (seen_lsn_ != stored_lsn_.load()) since_stored_ = ~0ull, store_applied_lazily();
+    for (auto& [handle, p] : std::exchange(pending_, {})) {
+        if (p.done && !p.asked) p.done(503, R"({"code":"host.stopping"})");
+        if (p.http) p.http({.status = 503});
+    }
+    for (std::unique_ptr<event> e; events_.pop(e);) {
+        if (auto* c = std::get_if<call_event>(e.get())) c->done(503, R"({"code":"host.stopping"})");
+        if (auto* h = std::get_if<http_event>(e.get())) h->done({.status = 503});
+    }
+    forget_asked(0);
+    for (auto at = seats_.rbegin(); at != seats_.rend(); ++at)
+        if (auto* body = std::exchange((*at)->body, nullptr)) (*at)->table->destroy(body);
+}
+
+void lane::log(sdk::level l, std::string_view plugin, std::string const& text) {
+    env_.out.log(l, plugin.empty() ? std::string_view{name_} : plugin, text, {});
+}
+
+}
