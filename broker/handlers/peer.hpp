@@ -1,0 +1,73 @@
+#pragma once
+// What a handler may ask of a connection. net/connection implements it over a socket, tests/support/wire_script over memory.
+
+#include "acl/identity.hpp"
+#include "broker/codec/packets.hpp"
+#include "storage/message.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace airmail::session { class session; }
+
+namespace airmail::handlers {
+
+/// The rules of the listener a peer came in by: limits are already clamped to the configuration. Shared by its peers.
+/// Owned by: the broker; immutable (a reload makes a new one for new connections).
+struct listener_rules {
+    std::string name;                            // "8883", for logs and metrics
+    bool device = true;                          // device listener (DECISIONS, Two kinds of listener)
+    bool allow_anonymous = false;
+    bool durable = true;                         // level of messages published here: durable or memory
+    std::uint32_t packet_bytes_max = 256 << 10;  // after login; told in CONNACK
+    std::uint32_t packet_bytes_max_before_login = 64 << 10;
+    std::uint16_t keep_alive_max = 1200;         // seconds; 0 = none
+    std::uint16_t receive_maximum_in = 64, receive_maximum_out = 64;
+    std::uint16_t topic_alias_in = 16, topic_alias_out = 16;
+    std::uint16_t topic_bytes_max = 512, topic_levels_max = 16;
+    std::uint32_t filters_max = 64;
+    std::uint32_t queue_messages_max = 1000, queue_bytes_max = 4 << 20;
+    std::uint32_t session_expiry_max = 7 * 86400;  // seconds
+    std::uint16_t user_properties_max = 32;
+    std::uint32_t user_property_bytes_max = 8 << 10;
+    std::uint32_t will_payload_max = 4 << 10, will_delay_max = 3600;
+    std::uint32_t retained_payload_max = 16 << 10, retained_per_identity_max = 32;
+    std::uint8_t maximum_qos = 2;
+    bool retain_available = true;
+    bool username_is_identity = false;           // use_identity_as_username and friends: certificate decides
+    std::uint32_t publish_rate = 50, publish_burst = 200, publish_bytes_s = 256 << 10;   // per peer; 0 = unlimited
+    std::uint32_t output_pause_bytes = 256 << 10, output_cut_bytes = 1 << 20;
+};
+
+/// One connected client. Owned by: the shard of its session. Never copied; handlers keep plain references for a call and the
+/// session keeps a pointer that is cleared in handlers::protocol::gone.
+class peer {
+public:
+    virtual ~peer() = default;
+
+    /// The out-buffer: encode packets to its end. Marks the connection dirty; one write per connection and turn follows.
+    virtual bytes& out() = 0;
+    /// A packet whose payload is large (over 2 KiB): `head` is copied, the payload is sent from the shared body.
+    virtual void out_shared(byte_view head, storage::message_ptr body) = 0;
+    /// Bytes waiting to be written, including what the kernel has not taken.
+    virtual std::size_t out_bytes() const = 0;
+
+    /// Says why (DISCONNECT with reason and Reason String for v5, after CONNACK), flushes, closes. Logged once with `why`.
+    virtual void close(codec::reason r, std::string_view why) = 0;
+    /// Stops (or resumes) reading from this peer: back-pressure of store and shards. Counted per cause by the caller.
+    virtual void pause_reading(bool on) = 0;
+
+    virtual listener_rules const& rules() const = 0;
+    virtual std::uint64_t connection_number() const = 0;
+    /// Address and port, for logs.
+    virtual std::string_view address() const = 0;
+    /// The certificate's identity as the listener was configured to read it; null when none was presented.
+    virtual acl::identity const* certificate() const = 0;
+
+    /// Set by the CONNECT handler, read on every packet.
+    session::session* session = nullptr;
+    codec::version protocol = codec::version::v5;
+};
+
+}

@@ -1,0 +1,58 @@
+#pragma once
+// A shard: one thread, one io_context, and everything that lives on it. It knows no tenant: rooms above put their state on
+// it by hooks and mail. What a shard owns only that shard touches.
+//
+// One turn of its loop:  run_one (may sleep in epoll) -> poll what is ready -> drain mail -> timers due -> turn-end hooks in
+// order of registration (flush dirty connections, wake shards that got mail). `now()` is read once a turn.
+
+#include <boost/asio/io_context.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace airmail::shard {
+
+/// A move-only closure with 56 bytes of inline room (more goes to the heap, counted): what a mailbox carries.
+class task;
+class timer_wheel;
+
+/// Monotonic milliseconds since start of the process.
+using instant = std::int64_t;
+
+/// Owned by broker.hpp. All members are for the shard's own thread unless said.
+class shard {
+public:
+    virtual ~shard() = default;
+
+    virtual unsigned index() const = 0;
+    virtual unsigned count() const = 0;
+    virtual boost::asio::io_context& io() = 0;
+    virtual instant now() const = 0;
+    virtual timer_wheel& timers() = 0;
+    /// Scratch for one read, 64 KiB, shared by every connection of the shard; its contents die with the handler.
+    virtual std::span<std::uint8_t> read_buffer() = 0;
+
+    /// Mail to another shard (or oneself: runs later this turn). One ring per pair, 4,096 tasks; when full the task waits in
+    /// the sender's overflow list (bounded, counted; above the bound `congested()` and publishers are not read).
+    virtual void post(unsigned to, task t) = 0;
+    /// Mail from any thread that is not a shard (writer, lanes, HTTP). Mutex-guarded, batched, one wake-up when it was empty.
+    virtual void post_external(task t) = 0;
+    virtual bool congested() const = 0;
+
+    /// Runs at the end of every turn, in order of registration.
+    virtual void at_turn_end(std::function<void()> hook) = 0;
+    /// Asks for one more turn at once (work was left because of a budget).
+    virtual void again() = 0;
+
+    /// Runs the loop on the calling thread until stop(), which any thread may call.
+    virtual void run() = 0;
+    virtual void stop() = 0;
+};
+
+/// Makes the shards of a broker, wired to one another. `count` 1..64.
+std::vector<std::unique_ptr<shard>> make_shards(unsigned count);
+
+}
