@@ -87,14 +87,7 @@ std::string broker::house::option(std::string_view plugin, std::string_view key)
     if (key == "ota_firmware_dir") return directory + "/firmware";
     if (key == "data_directory") return directory;
     if (key == "https_port") return std::to_string(settings.number("http_port"));
-    auto const* row = config::find(key);
-    if (!row) return {};
-    if (row->repeats) {
-        std::string joined;
-        for (auto const& v : settings.list(key)) joined += (joined.empty() ? "" : ",") + v;
-        return joined;
-    }
-    return settings.as_text(key);
+    return config::find(key) ? settings.as_written(key) : std::string{};
 }
 
 void broker::house::seat_plugins() {

@@ -1,5 +1,6 @@
 #include "broker/house_paths.hpp"
 
+#include "acl/api_key.hpp"
 #include "broker/config/value.hpp"
 #include "storage/sqlite/api_keys.hpp"
 #include "storage/sqlite/audit.hpp"
@@ -58,7 +59,7 @@ sq::audit_entry deed(admin::request const& r, std::string action, std::string ta
     return e;
 }
 
-json::value seconds(std::optional<std::int64_t> ms) { return ms ? json::value(*ms / 1000) : json::value(nullptr); }
+json::value seconds(std::int64_t ms) { return ms ? json::value(ms / 1000) : json::value(nullptr); }
 
 }
 
@@ -118,9 +119,12 @@ void house_paths::serve(admin::route_match const& m, admin::request r, admin::re
 std::optional<admin::caller> house_paths::authenticate(std::string const& token) {
     auto const now = wall_ms();
     if (auto found = known_.find(token); found != known_.end() && found->second.until_ms > now) return found->second.who;
-    auto const key = sq::authenticate_api_key(db_, token, now);
-    if (!key) return std::nullopt;
-    admin::caller who{"key " + key->key_id + " (" + key->name + ")", key->role, key->scope};
+    auto const id = acl::api_key_id(token);
+    auto const row = id ? sq::find_api_key(db_, *id) : std::nullopt;
+    if (!row) return std::nullopt;
+    acl::api_key_record kept{row->key_id, row->hash, {}, row->scope, row->expires_at_ms, row->revoked_at_ms != 0};
+    if (acl::check_api_key(kept, token, now)) return std::nullopt;
+    admin::caller who{"key " + row->key_id + " (" + row->name + ")", row->role, row->scope};
     if (known_.size() >= 1000) known_.clear();
     known_[token] = {who, now + 10'000};
     return who;
@@ -134,24 +138,28 @@ void house_paths::create_key(admin::request const& r, std::string const&, admin:
         auto const* v = o ? o->if_contains(name) : nullptr;
         return v && v->is_string() ? std::string(v->as_string()) : std::string();
     };
-    sq::new_api_key k;
+    sq::api_key_row k;
     k.name = text("name");
     k.role = text("role").empty() ? "viewer" : text("role");
     k.scope = text("scope");
     k.created_by = r.caller;
-    auto const now = wall_ms();
+    k.created_at_ms = wall_ms();
     if (k.name.empty() || (k.role != "viewer" && k.role != "operator" && k.role != "admin"))
         return done(admin::problem(422, "key.bad_request", "a key needs a name, and a role of viewer, operator or admin", r.request_id));
     if (auto const life = text("expires"); !life.empty()) {
         auto const ms = config::to_duration(life);
         if (!ms || ms->count() <= 0) return done(admin::problem(422, "key.bad_expires", "expires must be a time with a unit, like 90d or 12h", r.request_id));
-        k.expires_at_ms = now + ms->count();
+        k.expires_at_ms = k.created_at_ms + ms->count();
     }
+    auto const made = acl::make_api_key();
+    if (!made) return done(admin::problem(503, "key.no_randomness", made.error().message(), r.request_id));
+    k.key_id = made->id;
+    k.hash = made->hash;
     sq::transaction t(db_);
-    auto const made = sq::create_api_key(db_, k, now);
-    sq::audit_append(db_, deed(r, "key.create", made.key_id, json::serialize(json::object{{"name", k.name}, {"role", k.role}, {"scope", k.scope}})));
+    sq::insert_api_key(db_, k);
+    sq::audit_append(db_, deed(r, "key.create", k.key_id, json::serialize(json::object{{"name", k.name}, {"role", k.role}, {"scope", k.scope}})));
     t.commit();
-    answer(done, {{"key_id", made.key_id}, {"token", made.token}, {"name", k.name}, {"role", k.role}, {"scope", k.scope}, {"expires_at", seconds(k.expires_at_ms)}}, 201);
+    answer(done, {{"key_id", k.key_id}, {"token", made->text}, {"name", k.name}, {"role", k.role}, {"scope", k.scope}, {"expires_at", seconds(k.expires_at_ms)}}, 201);
 }
 
 void house_paths::list_keys(admin::request const&, std::string const&, admin::responder done) {

@@ -1,6 +1,7 @@
 #include "broker/rest.hpp"
 
 #include "broker/log/metrics.hpp"
+#include "storage/firmware/encoding.hpp"
 
 #include <boost/json/parse.hpp>
 
@@ -21,7 +22,7 @@ public:
     std::pair<std::string, std::string> finish() override {
         auto kept = upload_.finish();
         if (!kept) return why_ = kept.error().message(), std::pair<std::string, std::string>{};
-        return {home_.path_of(kept->sha256), storage::firmware::hex(kept->sha256)};
+        return {home_.path_of(kept->sha256), storage::firmware::to_hex(kept->sha256)};
     }
     std::string why() const override { return why_; }
 

@@ -29,7 +29,7 @@ public:
     virtual std::string why() const = 0;
 };
 
-/// Who a bearer key belongs to. `scope`: prefix of method names it may call ("campaign."), empty = all of its role.
+/// Who a bearer key belongs to. `scope`: see acl::in_scope; empty = all of its role.
 struct caller { std::string name, role, scope; };
 
 /// Thread-safe: called on the HTTP thread, answers may come from any thread (the server brings them home).

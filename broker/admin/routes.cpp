@@ -1,5 +1,7 @@
 #include "broker/admin/routes.hpp"
 
+#include "acl/api_key.hpp"
+
 namespace airmail::admin {
 namespace {
 
@@ -37,14 +39,9 @@ plan decide(backend& b, request const& r) {
     return p;
 }
 
-bool scope_allows(std::string_view scope, std::string_view name) {
-    if (!scope.empty() && scope.back() == '.') scope.remove_suffix(1);
-    return scope.empty() || (name.substr(0, scope.size()) == scope && (name.size() == scope.size() || name[scope.size()] == '.'));
-}
-
 plan admit(plan p, request const& r) {
     if (role_suffices(r.role, p.match.role)) {
-        if (p.match.role.empty() || scope_allows(r.scope, p.match.name)) return p;
+        if (p.match.role.empty() || acl::in_scope(r.scope, p.match.name)) return p;
         return refused(std::move(p), problem(403, "http.out_of_scope", "this key is only for " + r.scope + "; it may not call " + p.match.name, r.request_id));
     }
     if (r.role.empty()) {

@@ -8,9 +8,6 @@ namespace airmail::admin {
 /// viewer < operator < admin; device and unknown words reach nothing.
 bool role_suffices(std::string_view has, std::string_view needs);
 
-/// A key with a scope may call the methods whose names begin with it ("campaign." or "campaign"); empty = all of its role.
-bool scope_allows(std::string_view scope, std::string_view name);
-
 /// What the server must do after the header was read, before any body.
 struct plan {
     route_match match;

@@ -82,6 +82,16 @@ std::vector<std::string> section::list(std::string_view name) const {
     return {};
 }
 
+std::string section::as_written(std::string_view name) const {
+    auto const* d = find(name);
+    if (!d) bug(name, "no such directive");
+    auto const* s = look(d->name);
+    if (!s) return std::string{d->standard_for(device_)};
+    std::string out;
+    for (auto const& v : s->values) out.append(out.empty() ? "" : ",").append(v);
+    return out;
+}
+
 bool section::written(std::string_view name) const {
     auto const* d = find(name);
     if (!d) bug(name, "no such directive");

@@ -47,6 +47,8 @@ public:
     bool written(std::string_view name) const;
     /// `file:line` of a written value, else "default".
     std::string where(std::string_view name) const;
+    /// The effective value of any directive as text, a repeated one joined by commas: for those who parse by themselves.
+    std::string as_written(std::string_view name) const;
     /// Everything written in this section, by name.
     std::map<std::string, setting, std::less<>> const& settings() const { return settings_; }
 

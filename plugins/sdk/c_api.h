@@ -126,7 +126,7 @@ typedef struct airmail_host {
 } airmail_host;
 
 /* The plugin. `declare` returns a JSON document (see README.md, "What a plugin declares"). Hooks may be null. */
-typedef struct {
+typedef struct airmail_plugin_v1_t {
     uint32_t size, version;
     airmail_str id;                                              /* "vendor.name" */
     airmail_str (*declare)(void);

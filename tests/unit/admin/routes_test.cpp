@@ -91,10 +91,10 @@ TEST_CASE("a key with a scope calls the methods of that scope and no others") {
     b.answer = method_for("operator");
     b.answer.name = "campaign.start";
     auto r = from(door::admin_https, "admin");
-    r.scope = "campaign.";
+    r.scope = "campaign.*";
     CHECK_FALSE(admit(decide(b, r), r).refuse);
     r.scope = "camp";
     CHECK(admit(decide(b, r), r).refusal.status == 403);
-    r.scope = "device.";
+    r.scope = "device.*";
     CHECK(admit(decide(b, r), r).refusal.status == 403);
 }

@@ -21,7 +21,7 @@ void add_key(CLI::App& app, context& c) {
     command<create_options>(key, "create", "make a key; it is shown once", [](CLI::App& s, create_options& o) {
         s.add_option("--name", o.name, "whose it is")->required();
         s.add_option("--role", o.role, "viewer, operator or admin")->check(CLI::IsMember({"viewer", "operator", "admin"}))->capture_default_str();
-        s.add_option("--scope", o.scope, "method name prefix it may call (campaign.), empty = all of its role");
+        s.add_option("--scope", o.scope, "methods it may call: a name, or a prefix and * (campaign.*); empty = all of its role");
         s.add_option("--expires", o.expires, "life with a unit (90d, 12h); default: until revoked");
     }, [&c](create_options const& o) {
         json::object body{{"name", o.name}, {"role", o.role}, {"scope", o.scope}};
