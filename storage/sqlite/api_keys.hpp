@@ -1,6 +1,6 @@
 #pragma once
-// Keys of the control API: "airmail_<key id>_<secret>", shown once. The secret is 256 random bits, so one SHA-256 is a sufficient
-// hash. On the SQLite thread.
+// Rows of api_keys, the keys of the control API. What a key's text is and whether it opens is acl's (acl/api_key.hpp); here it is only kept.
+// On the SQLite thread, in the caller's transaction.
 
 #include "storage/sqlite/db.hpp"
 
@@ -8,31 +8,22 @@
 
 namespace airmail::storage::sqlite {
 
-struct api_key {
-    std::string key_id;                    // 12 hex digits
+/// One key. `hash`: hex SHA-256 of the key's text, which itself is never stored. Times: unix milliseconds, 0 = never / not.
+struct api_key_row {
+    std::string key_id, hash;
     std::uint32_t tenant = 0;
-    std::string name, role, scope;         // role: viewer < operator < admin; scope: what the host makes of it, "" = all
+    std::string name, role, scope;         // role: viewer < operator < admin; scope: acl::in_scope
     std::int64_t created_at_ms = 0;
     std::string created_by;
-    std::optional<std::int64_t> expires_at_ms, revoked_at_ms;
+    std::int64_t expires_at_ms = 0, revoked_at_ms = 0;
+    std::string revoked_by;
 };
 
-struct new_api_key {
-    std::string name, role, scope, created_by;
-    std::optional<std::int64_t> expires_at_ms;
-    std::uint32_t tenant = 0;
-};
-
-struct made_api_key {
-    std::string key_id;
-    std::string token;                     // the only time it is seen
-};
-
-made_api_key create_api_key(db& d, new_api_key const& k, std::int64_t now_ms);
-/// The living key of this token; nothing when unknown, expired or revoked. Takes the same time for each.
-std::optional<api_key> authenticate_api_key(db& d, std::string_view token, std::int64_t now_ms);
-/// False when there is no such living key.
+/// Throws error: the id is taken.
+void insert_api_key(db& d, api_key_row const& k);
+std::optional<api_key_row> find_api_key(db& d, std::string_view key_id);
+/// False when there is no such key or it is revoked already.
 bool revoke_api_key(db& d, std::string_view key_id, std::string_view by, std::int64_t now_ms);
-std::vector<api_key> list_api_keys(db& d);
+std::vector<api_key_row> list_api_keys(db& d);
 
 }

@@ -1,5 +1,5 @@
 #pragma once
-// SHA-256 of short texts: checksums of migrations, the audit chain, hashes of API secrets.
+// SHA-256 of short texts: checksums of migrations and the audit chain.
 
 #include <string>
 #include <string_view>

@@ -41,7 +41,7 @@ BEGIN SELECT RAISE(ABORT, 'audit_log is append-only'); END;
 CREATE TRIGGER audit_log_keeps_its_word BEFORE UPDATE ON audit_log
 BEGIN SELECT RAISE(ABORT, 'audit_log is append-only'); END;
 
--- Keys of the control API. The secret is 256 random bits, shown once; here is its SHA-256.
+-- Keys of the control API (acl/api_key.hpp): shown once; here is the SHA-256 of the text. Times of 0 mean never.
 CREATE TABLE api_keys(
     key_id        TEXT PRIMARY KEY NOT NULL,
     tenant        INTEGER NOT NULL DEFAULT 0,
@@ -51,9 +51,9 @@ CREATE TABLE api_keys(
     secret_hash   TEXT NOT NULL,
     created_at_ms INTEGER NOT NULL,
     created_by    TEXT NOT NULL,
-    expires_at_ms INTEGER,
-    revoked_at_ms INTEGER,
-    revoked_by    TEXT
+    expires_at_ms INTEGER NOT NULL DEFAULT 0,
+    revoked_at_ms INTEGER NOT NULL DEFAULT 0,
+    revoked_by    TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 
 -- People of the dashboard. password_hash is argon2id in its own text form.
