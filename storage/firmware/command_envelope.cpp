@@ -46,6 +46,7 @@ result<signed_command> signed_command::parse(std::string_view text) {
         c.version = in.text("version", 64);
         c.sha256 = in.digest("checksum");
         c.size_bytes = in.number("size_bytes");
+        if (c.version.empty()) in.fail();
     }
     if (in.has("manifest_sha256")) c.manifest_sha256 = in.digest("manifest_sha256");
     if (in.has("flags")) {
