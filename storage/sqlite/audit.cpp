@@ -41,6 +41,7 @@ std::int64_t number_of(cell const& c) {
 }
 
 std::int64_t audit_append(db& d, audit_entry const& e) {
+    savepoint step(d, "audit");                          // read and write as one: two connections must not both follow the same row
     auto last = d.exec("SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1");
     std::int64_t seq = last.empty() ? 1 : std::get<std::int64_t>(last[0][0]) + 1;
     std::string prev = last.empty() ? sha256_hex(genesis) : std::get<std::string>(last[0][1]);
@@ -48,6 +49,7 @@ std::int64_t audit_append(db& d, audit_entry const& e) {
            " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
            {seq, std::int64_t(e.tenant), e.at_ms, e.actor, e.role, e.action, e.target, e.outcome, e.detail, e.request_id, e.traceparent,
             prev, link(prev, seq, e)});
+    step.release();
     return seq;
 }
 

@@ -23,17 +23,23 @@ std::string message_of(int code, std::string const& message, std::string_view sq
 
 // SQLite makes its files with the process's umask and follows links. A registry holds hashes of keys and names of people, so the
 // file is made, or checked, by us; -wal and -shm take its mode.
+// An existing file is looked at through O_PATH: closing any other descriptor of it would drop the POSIX locks of every connection this
+// process has, and then a `sqlite3` that an operator runs beside us could remove the WAL under our feet.
 void make_private_file(std::string const& path, db_options const& o) {
-    int flags = O_CLOEXEC | O_NOFOLLOW | (o.read_only ? O_RDONLY : O_RDWR);
-    if (o.create && !o.read_only) flags |= O_CREAT;
-    int fd = ::open(path.c_str(), flags, 0600);
-    if (fd < 0) throw error(SQLITE_CANTOPEN, path + ": " + (errno == ELOOP ? "is a symlink" : std::strerror(errno)), {});
+    if (o.create && !o.read_only) {
+        int made = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (made >= 0) ::close(made);                     // nobody can have had it open
+        else if (errno != EEXIST) throw error(SQLITE_CANTOPEN, path + ": " + std::strerror(errno), {});
+    }
+    int fd = ::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) throw error(SQLITE_CANTOPEN, path + ": " + std::strerror(errno), {});
     struct stat st {};
-    bool good = ::fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-    if (good && !o.read_only && (st.st_mode & 077)) good = ::fchmod(fd, 0600) == 0;
-    // Closing drops the POSIX locks of every descriptor of this file in the process: safe only because nobody here has it open yet.
+    bool good = ::fstat(fd, &st) == 0;
+    bool link = good && S_ISLNK(st.st_mode);
+    good = good && S_ISREG(st.st_mode);
+    if (good && !o.read_only && (st.st_mode & 077)) good = ::chmod(("/proc/self/fd/" + std::to_string(fd)).c_str(), 0600) == 0;
     ::close(fd);
-    if (!good) throw error(SQLITE_CANTOPEN, path + ": not a file that only we can read", {});
+    if (!good) throw error(SQLITE_CANTOPEN, path + (link ? ": is a symlink" : ": not a file that only we can read"), {});
 }
 
 }

@@ -1,6 +1,7 @@
 #pragma once
 // One SQLite connection: the registry's only door. It holds SQL and no idea of what the tables mean.
-// Owned by one thread at a time (the SQLite thread; start-up before it runs). Failures are exceptions of type
+// Owned by one thread at a time (a lane's; start-up before it runs). Several connections may share a file: WAL lets them read at once,
+// and writers wait for each other (busy_timeout), so write inside `transaction`. Failures are exceptions of type
 // sqlite::error: the callers are lanes, which roll back and set the item aside, and start-up, which stops with one line.
 
 #include <cstddef>
@@ -8,6 +9,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -122,7 +124,8 @@ private:
     bool open_ = true;
 };
 
-/// A step that can be undone alone inside a transaction; rolls back to its beginning when it dies unreleased.
+/// A step that can be undone alone inside a transaction; rolls back to its beginning when it dies unreleased. Outside of one it makes one of
+/// its own (BEGIN IMMEDIATE: a bare SAVEPOINT would read first and could then be refused the write lock).
 class savepoint {
 public:
     explicit savepoint(db& d, std::string name = "step");
@@ -133,6 +136,7 @@ public:
 
 private:
     db& db_;
+    std::optional<transaction> outer_;
     std::string name_;
     bool open_ = true;
 };

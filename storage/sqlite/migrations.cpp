@@ -26,6 +26,7 @@ std::map<std::uint32_t, std::string> applied_steps(db& d, std::string_view owner
 }
 
 std::size_t migrate(db& d, std::string_view owner, std::span<migration const> steps, std::int64_t now_ms) {
+    savepoint whole(d, "migrations");                    // another connection may be migrating its own owner now
     d.exec(ledger);
     auto done = applied_steps(d, owner);
     std::uint32_t expected = 1;
@@ -50,6 +51,7 @@ std::size_t migrate(db& d, std::string_view owner, std::span<migration const> st
         step.release();
         ++ran;
     }
+    whole.release();
     return ran;
 }
 

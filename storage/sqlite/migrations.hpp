@@ -13,7 +13,7 @@ struct migration {
 };
 
 /// Brings `owner` up to date. @param now_ms unix milliseconds, recorded. @return how many steps ran.
-/// Throws error: a step failed (nothing of that step stays), a stored checksum differs ("... was changed after it ran"), or
+/// Throws error: a step failed (nothing of this call stays), a stored checksum differs ("... was changed after it ran"), or
 /// the database is newer ("... at step 7, this program knows 5: start a newer airmaild or restore a backup").
 std::size_t migrate(db& d, std::string_view owner, std::span<migration const> steps, std::int64_t now_ms);
 

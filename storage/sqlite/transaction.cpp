@@ -15,7 +15,10 @@ void transaction::commit() {
     open_ = false;
 }
 
-savepoint::savepoint(db& d, std::string name) : db_(d), name_(quote_name(name)) { db_.exec("SAVEPOINT " + name_); }
+savepoint::savepoint(db& d, std::string name) : db_(d), name_(quote_name(name)) {
+    if (!db_.in_transaction()) outer_.emplace(db_);
+    db_.exec("SAVEPOINT " + name_);
+}
 savepoint::~savepoint() {
     if (!open_ || !db_.in_transaction()) return;
     try {
@@ -27,6 +30,7 @@ savepoint::~savepoint() {
 void savepoint::release() {
     db_.exec("RELEASE " + name_);
     open_ = false;
+    if (outer_) outer_->commit();
 }
 
 std::string quote_name(std::string_view name) {

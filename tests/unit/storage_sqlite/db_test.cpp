@@ -2,6 +2,7 @@
 
 #include "tests/support/temp_dir.hpp"
 
+#include <cstdlib>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <fstream>
@@ -192,6 +193,45 @@ TEST_CASE("a scope is asked again when the schema has changed under its statemen
     d.script("CREATE INDEX i ON t(a)");
     d.scope(1);
     CHECK_THROWS_AS(d.exec("SELECT a FROM t"), error);
+}
+
+TEST_CASE("another program that reads and leaves does not take the log away from two open connections") {
+    temp_dir dir;
+    auto path = dir / "registry.db";
+    auto cli = [&](std::string const& sql) { return std::system(("sqlite3 " + path + " '" + sql + "' > " + (dir / "out") + " 2>&1").c_str()); };
+    db a(path);
+    a.script("CREATE TABLE t(a)");
+    db b(path);                                                  // looking at the file must not drop a's locks
+    a.exec("INSERT INTO t VALUES(1)");
+    REQUIRE(cli("SELECT count(*) FROM t") == 0);
+    CHECK(std::filesystem::exists(path + "-wal"));
+    a.exec("INSERT INTO t VALUES(2)");
+    CHECK(b.integer("SELECT count(*) FROM t") == 2);
+    REQUIRE(cli("SELECT count(*) FROM t") == 0);
+    std::string seen;
+    std::ifstream(dir / "out") >> seen;
+    CHECK(seen == "2");
+    CHECK(std::get<std::string>(b.scalar("PRAGMA integrity_check")) == "ok");
+}
+
+TEST_CASE("two connections that write take turns, outside a transaction too") {
+    temp_dir dir;
+    db a(dir / "registry.db");
+    a.script("CREATE TABLE t(a)");
+    db b(dir / "registry.db", {.busy_timeout_ms = 1});
+    {
+        savepoint s(a);
+        CHECK_THROWS_AS(savepoint{b}, error);                    // the write lock is taken at the beginning, not in the middle
+        a.exec("INSERT INTO t VALUES(1)");
+        s.release();
+    }
+    CHECK_FALSE(a.in_transaction());
+    {
+        savepoint s(b);
+        b.exec("INSERT INTO t VALUES(2)");
+    }
+    CHECK_FALSE(b.in_transaction());
+    CHECK(b.integer("SELECT count(*) FROM t") == 1);
 }
 
 TEST_CASE("a backup is a whole database, private, and never over an existing file") {
