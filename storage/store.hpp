@@ -76,7 +76,7 @@ struct put_session { session_record record; };
 struct drop_session { session_number session = 0; };                                 // and all its references, subscriptions
 struct put_subscription { subscription_record record; };
 struct drop_subscription { session_number session = 0; std::string filter; };
-struct put_state { std::uint32_t plugin = 0; std::uint64_t key = 0; std::vector<std::uint8_t> value; };  // `slot` table
+struct put_state { std::uint32_t plugin = 0; std::uint64_t key = 0; std::vector<std::uint8_t> value; };  // `slot` table; empty = remove
 
 using change = std::variant<put_message, settle, advance, forget_qos2_in, put_session, drop_session, put_subscription,
                             drop_subscription, put_state>;
@@ -85,7 +85,8 @@ using change = std::variant<put_message, settle, advance, forget_qos2_in, put_se
 using ticket = std::uint64_t;
 
 /// What the writer tells a port after each commit: tickets [first, first + lsns.size()) are durable, with these LSNs
-/// (0 for changes that have none). With `error` set nothing of that range was stored.
+/// (put_message, put_session, drop_session, put_subscription and drop_subscription have one, the others 0). With `error`
+/// set nothing of that range was stored, and the LSNs are 0.
 struct durable {
     ticket first = 0;
     std::vector<lsn> lsns;
@@ -96,7 +97,7 @@ struct durable {
 class port {
 public:
     virtual ~port() = default;
-    /// Queues one change. errc::full when the ring (8,192 changes) is full: the caller stops reading publishers and
+    /// Queues one change; at most one reference per session in a put_message (the first of two is kept). errc::full when the ring (8,192 changes) is full: the caller stops reading publishers and
     /// answers 0x97 where it cannot wait. Never blocks, never calls back from inside.
     virtual boost::system::result<ticket> submit(change c) = 0;
     /// Fill of the ring, 0..1. Above 0.75 the shard stops reading from publishers, below 0.5 it goes on.
@@ -110,8 +111,10 @@ public:
 class consumer {
 public:
     virtual ~consumer() = default;
-    /// Writer thread, after the sync, in LSN order; must not block. False = "I am full": nothing more is handed over until
-    /// the consumer has caught up by store::read (it calls store::caught_up).
+    /// Writer thread, after the sync, in LSN order; must not block, nor call store::caught_up from inside. False = "I am
+    /// full": nothing more is handed over until the consumer has caught up by store::read, from the last LSN it took (it may
+    /// have taken part of this batch), and calls store::caught_up. After a start with messages waiting beyond applied(), a
+    /// consumer begins in that state: read, then caught_up.
     virtual bool committed(std::vector<std::pair<lsn, message_ptr>> const& batch) noexcept = 0;
     /// Everything up to here is applied durably; the cleaner may forget it. Any thread.
     virtual lsn applied() const noexcept = 0;
@@ -131,6 +134,15 @@ struct store_options {
     std::uint64_t map_bytes = 64ull << 30;        // sparse
     bool in_memory = false;                       // level `memory`: no file, tickets are answered at once
     std::function<std::int64_t()> wall_ms;        // for the stored clock; tests give their own
+    std::function<std::int64_t()> steady_ms;      // what moves it while running; absent = the machine's monotonic clock
+
+    std::size_t batch_changes_max = 16'384;       // of one transaction
+    std::size_t batch_bytes_max = 8u << 20;
+    unsigned clean_range_bits = 12;               // the cleaner judges 2^n LSNs at a time, 2..20
+
+    /// Fault points, for tests: return 0, or the errno with which the commit shall fail. `before_commit`: nothing reached
+    /// the disk; `after_commit`: everything did, and the failure is a lie. Writer thread.
+    std::function<int()> before_commit, after_commit;
 };
 
 class store {
@@ -155,7 +167,8 @@ public:
 
     /// Reads one plugin's state values in key order; any thread.
     virtual void scan_state(std::uint32_t plugin, std::function<void(std::uint64_t, std::vector<std::uint8_t>)> const& f) = 0;
-    /// A port for threads that are not shards (lanes): thread-safe, bounded; same semantics, completion by callback on the writer thread.
+    /// A port for threads that are not shards (lanes): thread-safe, bounded (8,192 changes); same semantics, completion by
+    /// callback on the writer thread; errc::full when the queue is full, called at once on the caller's.
     virtual void submit(change c, std::function<void(boost::system::error_code, lsn)> done) = 0;
 
     /// The stored clock: monotonic while running, plus clamp(wall - stored, 0, 24 h) over a restart. Milliseconds. Any thread.
@@ -170,6 +183,8 @@ public:
     virtual statistics stats() const = 0;
     /// Empty while healthy, else the reason (for /readyz).
     virtual std::string trouble() const = 0;
+    /// One line for each damaged record met since the store was opened (at most 100 are kept), for the log.
+    virtual std::vector<std::string> damaged() const = 0;
 };
 
 }
