@@ -1,0 +1,219 @@
+#include "storage/writer.hpp"
+
+#include <algorithm>
+
+namespace airmail::storage {
+
+namespace {
+
+constexpr std::size_t side_max = 8'192;
+
+/// About what a change takes in the log and its tables, for the bound of a transaction and for the room it needs.
+std::size_t bytes_of(change const& c) {
+    constexpr std::size_t row = 48;
+    struct {
+        std::size_t operator()(put_message const& m) const { return 3 * row + m.body->footprint() + m.references.size() * 40; }
+        std::size_t operator()(put_session const& s) const {
+            auto will = s.record.will ? s.record.will->topic.size() + s.record.will->payload.size() + s.record.will->properties.size() : 0;
+            return 3 * row + s.record.identity.size() + s.record.client_id.size() + will;
+        }
+        std::size_t operator()(put_subscription const& s) const { return 2 * row + s.record.filter.size(); }
+        std::size_t operator()(drop_subscription const& s) const { return 2 * row + s.filter.size(); }
+        std::size_t operator()(put_state const& s) const { return row + s.value.size(); }
+        std::size_t operator()(drop_session const&) const { return 2 * row; }
+        std::size_t operator()(settle const&) const { return row; }
+        std::size_t operator()(advance const&) const { return row; }
+        std::size_t operator()(forget_qos2_in const&) const { return row; }
+    } bytes;
+    return std::visit(bytes, c);
+}
+
+}
+
+ring_port::ring_port(writer& w, deliverer deliver, listener on_durable)
+    : writer_(w), deliver_(std::move(deliver)), on_durable_(std::make_shared<listener const>(std::move(on_durable))) {}
+
+boost::system::result<ticket> ring_port::submit(change c) {
+    if (!ring_.push(std::move(c))) return errc::full;
+    writer_.nudge();
+    return ring_.pushed();
+}
+
+void ring_port::fetch(std::vector<lsn> which, std::function<void(std::vector<message_ptr>)> done) {
+    writer_.fetcher().fetch(std::move(which), [deliver = deliver_, done = std::move(done)](std::vector<message_ptr> found) {
+        deliver([done, found = std::move(found)]() mutable { done(std::move(found)); });
+    });
+}
+
+void ring_port::post(durable&& d) {
+    deliver_([to = on_durable_, d = std::move(d)]() mutable { (*to)(std::move(d)); });
+}
+
+writer::writer(store_options const& o, journal& j, vitals& v) : options_(o), journal_(j), vitals_(v), reader_(j) {}
+
+port& writer::make_port(ring_port::deliverer deliver, ring_port::listener on_durable) {
+    return *ports_.emplace_back(std::make_unique<ring_port>(*this, std::move(deliver), std::move(on_durable)));
+}
+
+void writer::start() {
+    consumers_.begin(journal_.newest_for());
+    reader_.start();
+    thread_ = std::thread{[this] { run(); }};
+}
+
+void writer::stop() {
+    stopping_.store(true);
+    if (thread_.joinable()) {
+        nudge();
+        thread_.join();
+    }
+    reader_.stop();
+}
+
+void writer::submit(change c, completion done) {
+    {
+        std::unique_lock l{side_lock_};
+        if (side_.size() >= side_max) {
+            l.unlock();
+            return done(errc::full, 0);
+        }
+        side_.push_back({std::move(c), std::move(done)});
+        side_size_.store(side_.size(), std::memory_order_seq_cst);
+    }
+    nudge();
+}
+
+void writer::nudge() {
+    if (!sleeping_.load(std::memory_order_seq_cst)) return;
+    {
+        std::lock_guard l{wake_lock_};
+        woken_ = true;
+    }
+    wake_.notify_one();
+}
+
+bool writer::anything() const {
+    return side_size_.load(std::memory_order_seq_cst) != 0 ||
+           std::any_of(ports_.begin(), ports_.end(), [](auto const& p) { return p->ring_.ready() != 0; });
+}
+
+std::uint64_t writer::queued() const {
+    std::uint64_t n = side_size_.load();
+    for (auto const& p : ports_) n += p->ring_.size();
+    return n;
+}
+
+void writer::sleep() {
+    sleeping_.store(true, std::memory_order_seq_cst);
+    // Looked at again after saying so: who submits now either is seen here or sees us sleeping.
+    if (!anything() && !stopping_.load()) {
+        std::unique_lock l{wake_lock_};
+        wake_.wait(l, [&] { return woken_; });
+    }
+    sleeping_.store(false, std::memory_order_seq_cst);
+    std::lock_guard l{wake_lock_};
+    woken_ = false;
+}
+
+void writer::run() {
+    for (;;) {
+        gather();
+        if (!batch_.changes.empty()) {
+            commit();
+            continue;
+        }
+        if (stopping_.load()) break;
+        journal_.applied(consumers_.applied(journal_.next() - 1));
+        if (!cleaning_failed_ && journal_.wants_cleaning()) {
+            cleaning_failed_ = static_cast<bool>(journal_.commit(batch_));
+            continue;
+        }
+        sleep();
+    }
+    // While the disk is in trouble a reader may be waiting for it: closing lets it go. Otherwise it answers first.
+    if (journal_.trouble().empty()) reader_.stop();
+    journal_.close();
+}
+
+bool writer::take(change& c) {
+    if (batch_.changes.size() >= options_.batch_changes_max || batch_.bytes >= options_.batch_bytes_max) return false;
+    normalise(c);
+    batch_.changes.push_back(&c);
+    batch_.bytes += bytes_of(c);
+    return true;
+}
+
+void writer::normalise(change& c) const {
+    auto* m = std::get_if<put_message>(&c);
+    if (m == nullptr) return;
+    m->consumers &= consumers_.mask();
+    auto by_session = [](reference const& a, reference const& b) { return a.session < b.session; };
+    if (!std::is_sorted(m->references.begin(), m->references.end(), by_session))
+        std::stable_sort(m->references.begin(), m->references.end(), by_session);
+    auto twice = std::unique(m->references.begin(), m->references.end(),
+                             [](reference const& a, reference const& b) { return a.session == b.session; });
+    m->references.erase(twice, m->references.end());
+}
+
+void writer::gather() {
+    batch_.clear();
+    gather_side();
+    for (std::size_t i = 0; i < ports_.size(); ++i) {
+        auto& p = *ports_[(first_port_ + i) % ports_.size()];
+        auto ready = p.ring_.ready();
+        p.taken_ = 0;
+        while (p.taken_ < ready && take(p.ring_.at(p.taken_))) ++p.taken_;
+    }
+    ++first_port_;
+}
+
+void writer::gather_side() {
+    if (side_size_.load(std::memory_order_seq_cst) == 0) return;
+    std::lock_guard l{side_lock_};
+    // At most a quarter of a batch: the lanes must not starve the shards.
+    auto most = std::max<std::size_t>(options_.batch_changes_max / 4, 1);
+    while (!side_.empty() && side_taken_.size() < most && batch_.bytes < options_.batch_bytes_max) {
+        side_taken_.push_back(std::move(side_.front()));
+        side_.pop_front();
+        take(side_taken_.back().c);
+    }
+    side_size_.store(side_.size(), std::memory_order_seq_cst);
+}
+
+void writer::commit() {
+    journal_.applied(consumers_.applied(journal_.next() - 1));
+    auto ec = journal_.commit(batch_);
+    cleaning_failed_ = ec && ec != errc::full;   // what is full needs cleaning most
+    tell_ports(ec);
+    if (!ec) consumers_.committed(batch_);
+    if (!ec) vitals_.changes.fetch_add(batch_.changes.size(), std::memory_order_relaxed);
+    // Only now may the slots be used again: the consumers' bodies came from them.
+    for (auto& p : ports_)
+        if (p->taken_ != 0) p->ring_.release(p->taken_);
+    tell_side(ec);
+}
+
+void writer::tell_ports(boost::system::error_code ec) {
+    auto i = side_taken_.size();   // the batch begins with those
+    for (std::size_t n = 0; n < ports_.size(); ++n) {
+        auto& p = *ports_[(first_port_ - 1 + n) % ports_.size()];   // as gather() took them
+        if (p.taken_ == 0) continue;
+        durable d{.first = p.ring_.released() + 1, .lsns = std::vector<lsn>(p.taken_), .error = ec};
+        for (auto& at : d.lsns) {
+            if (!ec) at = batch_.out[i].at;
+            ++i;
+        }
+        p.post(std::move(d));
+    }
+}
+
+void writer::tell_side(boost::system::error_code ec) {
+    std::size_t i = 0;
+    for (auto& s : side_taken_) {
+        if (s.done) s.done(ec, ec ? 0 : batch_.out[i].at);
+        ++i;
+    }
+    side_taken_.clear();
+}
+
+}

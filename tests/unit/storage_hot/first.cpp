@@ -1,0 +1,3 @@
+#include "storage/store.hpp"
+#include <doctest/doctest.h>
+TEST_CASE("x") {}
