@@ -1,3 +1,0 @@
-#include "storage/store.hpp"
-#include <doctest/doctest.h>
-TEST_CASE("x") {}
