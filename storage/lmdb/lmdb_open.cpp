@@ -76,6 +76,9 @@ boost::system::result<void> lmdb_journal::mark(std::string& why) {
 
 void lmdb_journal::close() {
     std::string why;
+    // What was put off for the next transaction: there is none after this.
+    bool listed = live_ && (!live_->doomed().empty() || !live_->orphans().empty() || live_->sweeping());
+    if (batch none; env_ && !rescan_ && listed) (void)commit(none);
     // A backup taken while this store ran is told from what it left at its end, too.
     if (env_ && !rescan_) (void)mark(why);
     {
