@@ -60,7 +60,7 @@ bool mqtt::acceptable(peer& from, hello& h, codec::connect_view const& c) {
         refuse_connect(from, c.protocol, r, why);
         return false;
     };
-    if (world_.draining) return no(codec::reason::server_shutting_down, "draining");
+    if (world_.draining) return no(codec::reason::server_unavailable, "draining");  // 0x8B is not for CONNACK [MQTT-3.2.2-8]
     if (c.props.has(codec::prop::auth_method)) return no(codec::reason::bad_authentication_method, "no such method");  // [MQTT-4.12.0-1]
     bool const v5 = c.protocol == codec::version::v5;
     if (!v5 && c.client_id.empty() && !c.clean_start)

@@ -31,7 +31,8 @@ mqtt::mqtt(shard::shard& s, world& w)
                                      ledger_.durable(d);
                                      if (!paused_.empty()) resume_paused();
                                  })}
-    , delivery_{s.index(), ledger_, [this](std::uint32_t n) { return sessions_.find(n); }, [this] { return now(); }}
+    , delivery_{s.index(), ledger_, [this](std::uint32_t n) { return sessions_.find(n); }, [this] { return now(); },
+                [this](session::session& to, storage::message const& m) { return may_receive(to, m.topic(), router::keyed_hash(m.topic())); }}
     , fanout_{s, w.interest, ledger_, *this, delivery_,
               router::retained_bounds{w.limits.retained.messages / s.count() + 1, w.limits.retained.bytes / s.count() + 1},
               w.limits.shared_groups} {
@@ -63,6 +64,7 @@ void mqtt::tick() {
 bool mqtt::bad(peer& from, codec::reason r, std::string_view why) {
     metric::protocol_errors.add();
     from.close(r, why);
+    gone(from);  // nothing is sent after DISCONNECT [MQTT-3.14.4-1]; net's own call finds nobody
     return false;
 }
 

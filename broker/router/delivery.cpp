@@ -32,7 +32,9 @@ void delivery::give(session::session& s, storage::message_ptr const& m, wish con
         r.subscription_id = w.ids.empty() ? 0 : w.ids[0];
         out.push_back({r, *number, shard_});
     }
+    fresh_ = m.get();
     pump(s);
+    fresh_ = nullptr;
 }
 
 void delivery::pump(session::session& s) {
@@ -69,15 +71,22 @@ void delivery::pump(session::session& s) {
 
 void delivery::send(session::session& s, outgoing::step const& step) {
     auto const& e = step.e;
+    if (e.body.get() != fresh_ && !may_read_(s, *e.body)) {
+        metric::dropped_not_allowed.add();
+        return give_up(s, step);
+    }
     auto const& v = variants_.get(*e.body, s.v5(), e.qos, e.retain, s.sending().identifiers(e), now());
     if (s.packet_bytes_max && v.wire_bytes > s.packet_bytes_max) {
         // Dropped as if it had been delivered. [MQTT-3.1.2-25]
         metric::dropped_too_large.add();
-        settle(s, s.sending().discard(step.number));
-        return;
+        return give_up(s, step);
     }
     append(*s.out, v, e.body, e.packet_id, step.dup);
     (e.qos == 1 ? metric::sent_qos1 : metric::sent_qos2).add();
+}
+
+void delivery::give_up(session::session& s, session::outgoing::step const& step) {
+    settle(s, s.sending().discard(step.number));
 }
 
 void delivery::settle(session::session& s, storage::lsn at) {

@@ -30,8 +30,10 @@ class delivery {
 public:
     using find_session = std::function<session::session*(std::uint32_t)>;
     using clock = std::function<std::int64_t()>;
-    delivery(unsigned shard, ledger& l, find_session find, clock stored_now)
-        : shard_{shard}, ledger_{l}, find_{std::move(find)}, now_{std::move(stored_now)} {}
+    /// May the session read this message now? Asked again for what has waited: rules may have changed.
+    using may_read = std::function<bool(session::session&, storage::message const&)>;
+    delivery(unsigned shard, ledger& l, find_session find, clock stored_now, may_read may)
+        : shard_{shard}, ledger_{l}, find_{std::move(find)}, now_{std::move(stored_now)}, may_read_{std::move(may)} {}
 
     /// Sends, queues or drops (counted). With a durable session and `durable` the reference to be stored is added to `out`.
     void give(session::session& s, storage::message_ptr const& m, wish const& w, bool durable, std::vector<owed>& out);
@@ -49,6 +51,7 @@ public:
 
 private:
     void send(session::session& s, session::outgoing::step const& step);
+    void give_up(session::session& s, session::outgoing::step const& step);
     void fetch(session::session& s);
     void settle(session::session& s, storage::lsn at);
     void pubrel(session::session& s, std::uint16_t id, codec::reason r = codec::reason::success);
@@ -57,6 +60,8 @@ private:
     ledger& ledger_;
     find_session find_;
     clock now_;
+    may_read may_read_;
+    storage::message const* fresh_ = nullptr;   // the message of give(): its rules were asked just now
     variants variants_;
     std::unordered_set<std::uint32_t> stalled_;
 };

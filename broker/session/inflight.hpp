@@ -87,6 +87,9 @@ public:
     /// The identifiers of an entry; valid until the next remember().
     std::span<std::uint32_t const> identifiers(entry const& e) const;
 
+    /// Most finished entries kept behind one that the client does not acknowledge.
+    static constexpr std::uint32_t over_max = 8192;
+
 private:
     entry* find(std::uint16_t packet_id, std::uint32_t& index);
     std::uint16_t new_id();
