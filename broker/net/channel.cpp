@@ -47,7 +47,8 @@ step_result channel::read(std::span<std::uint8_t> room) noexcept {
             return why(r);
         }
         total += n;
-        if (!SSL_has_pending(ssl_.get())) break;  // the descriptor is level-triggered: it will say when there is more
+        // A record that was not full was probably the last; the descriptor is level-triggered and will say if it was not.
+        if (n < 16000 && SSL_pending(ssl_.get()) == 0) break;
     }
     return {step_result::done, total};
 }

@@ -33,7 +33,8 @@ public:
     /// Reads once into `room`; `done` with bytes, `wait_read` when nothing is there, `end` after the peer's last byte.
     step_result read(std::span<std::uint8_t> room) noexcept;
     /// True when bytes wait inside OpenSSL: the descriptor will not tell.
-    bool has_pending() const noexcept { return ssl_ && SSL_has_pending(ssl_.get()); }
+    /// (Half a record does not count: without read-ahead only its decrypted bytes lie there, or the rest is yet to come.)
+    bool has_pending() const noexcept { return ssl_ && SSL_pending(ssl_.get()) > 0; }
     /// Writes once; may write less. A write that ended in wait_write must be repeated with the same bytes first.
     step_result write(std::span<std::uint8_t const> bytes) noexcept;
     /// Plain only.

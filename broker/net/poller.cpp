@@ -36,12 +36,11 @@ void poller::wait() {
 }
 
 void poller::dispatch() {
-    if (shard_.congested()) return void(held_ = true);
+    held_ = true;
+    if (shard_.congested()) return;
     std::array<epoll_event, 256> events;
     int const n = ::epoll_wait(set_.native_handle(), events.data(), static_cast<int>(events.size()), 0);
     for (int i = 0; i < n; ++i) static_cast<watcher*>(events[i].data.ptr)->ready(events[i].events);
-    // Waiting anew makes Asio look at the set again: what is still ready comes in the next turn, after mail and timers.
-    wait();
 }
 
 void poller::resume() {

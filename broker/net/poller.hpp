@@ -38,8 +38,9 @@ public:
     void change(int fd, watcher& w, std::uint32_t events) noexcept;
     void remove(int fd) noexcept;
 
-    /// Starts waiting. A congested shard does not look at its sockets: call resume() at each turn's end.
     void start();
+    /// At each turn's end: waits anew, which makes Asio look at the set again. Not before, or what stays ready (a budget was
+    /// used up) would be served for ever in one turn; and not while the shard is congested.
     void resume();
 
 private:
@@ -48,7 +49,7 @@ private:
 
     shard::shard& shard_;
     boost::asio::posix::stream_descriptor set_;
-    bool held_ = false;  // not waiting, because the shard was congested
+    bool held_ = false;  // not waiting: dispatched in this turn
 };
 
 }
