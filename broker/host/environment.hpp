@@ -23,7 +23,7 @@ struct host_options {
     std::vector<std::string> refused_grants;
     std::size_t batch_max = 256, durable_max = 8192, loose_max = 8192, latest_max = 65536, events_max = 16384, effects_max = 65536;
     std::int64_t dead_letters_max = 10'000;               // per lane; the oldest go
-    std::chrono::milliseconds hook_warn{50}, stuck_after{2000}, connect_timeout{5000}, call_timeout{30000}, stop_timeout{5000};
+    std::chrono::milliseconds hook_warn{50}, stuck_after{2000}, connect_timeout{5000}, call_timeout{30000}, stop_timeout{5000}, busy_timeout{5000};
     std::chrono::milliseconds retry_first{10}, retry_most{5000};
     bool threads = true;                                  // false: the owner calls plugin_host::pump (tests, simulations)
 };

@@ -37,7 +37,7 @@ instance& lane::seat(std::unique_ptr<instance> i) {
 }
 
 void lane::open() {
-    db_ = std::make_unique<sqlite::db>(env_.options.database);
+    db_ = std::make_unique<sqlite::db>(env_.options.database, sqlite::db_options{.busy_timeout_ms = static_cast<int>(env_.options.busy_timeout.count())});
     sqlite::migrate_core(*db_, env_.options.wall_ms());
     static sqlite::migration const own[] = {
         {1, "numbers of plugins", "CREATE TABLE airmail_plugins(number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE) STRICT"}};
@@ -152,6 +152,7 @@ bool lane::offer(std::unique_ptr<event>& e) {
     bool session = std::holds_alternative<session_event>(*e);
     if (events_.push(std::move(e))) return waker_.wake(), true;
     (session ? counters_.session_events_dropped : counters_.busy_answers).fetch_add(1, std::memory_order_relaxed);
+    if (session) session_lost_at_.store(steady_ms());
     return false;
 }
 
@@ -172,7 +173,8 @@ std::string lane::trouble() const {
             return "lane " + name_ + ": stuck in " + busy_hook_.load() + " of " + who->id + " for " + std::to_string(for_ms / 1000) + " s";
     }
     if (cannot_commit_.load()) return "lane " + name_ + ": cannot commit to registry.db, retrying (see the log)";
-    if (auto n = counters_.session_events_dropped.load()) return "lane " + name_ + ": " + std::to_string(n) + " session events lost: the lane was too slow";
+    if (auto at = session_lost_at_.load(); at && steady_ms() - at < 60'000)
+        return "lane " + name_ + ": " + std::to_string(counters_.session_events_dropped.load()) + " session events lost: the lane was too slow";
     return {};
 }
 
@@ -199,7 +201,7 @@ bool lane::step() {
     if (!collect(b)) return store_applied_lazily(), leftovers;
     auto wait = env_.options.retry_first;
     while (!attempt(b)) {
-        if (stopping_.load()) return false;  // nothing of it was acknowledged or applied: the next start has it again
+        if (stopping_.load()) return turn_away(b), false;  // nothing of it was applied: the next start reads the log again
         retry_wait(wait);
     }
     wait = env_.options.retry_first;
@@ -212,7 +214,6 @@ bool lane::step() {
 void lane::retry_wait(std::chrono::milliseconds& wait) {
     counters_.commit_failures.fetch_add(1, std::memory_order_relaxed);
     if (!cannot_commit_.exchange(true)) log(sdk::level::error, {}, "batch rolled back, nothing applied, retrying: " + why_);
-    if (!env_.options.threads) return;       // the owner's clock decides when to try again
     // Sleeping here stops this lane alone; a stop wakes it.
     waker_.drowsy();
     if (!stopping_.load()) waker_.sleep(static_cast<int>(wait.count()));
@@ -270,13 +271,21 @@ void lane::finish() {
         if (p.done && !p.asked) p.done(503, R"({"code":"host.stopping"})");
         if (p.http) p.http({.status = 503});
     }
-    for (std::unique_ptr<event> e; events_.pop(e);) {
-        if (auto* c = std::get_if<call_event>(e.get())) c->done(503, R"({"code":"host.stopping"})");
-        if (auto* h = std::get_if<http_event>(e.get())) h->done({.status = 503});
-    }
+    batch rest;
+    for (std::unique_ptr<event> e; events_.pop(e);) rest.events.push_back(std::move(e));
+    turn_away(rest);
     forget_asked(0);
     for (auto at = seats_.rbegin(); at != seats_.rend(); ++at)
         if (auto* body = std::exchange((*at)->body, nullptr)) (*at)->table->destroy(body);
+}
+
+/// Whoever waits for an answer that will not come is told so.
+void lane::turn_away(batch& b) {
+    for (auto& e : b.events) {
+        if (auto* c = std::get_if<call_event>(e.get())) c->done(503, R"({"code":"host.stopping"})");
+        if (auto* h = std::get_if<http_event>(e.get())) h->done({.status = 503});
+        if (auto* l = std::get_if<connect_event>(e.get())) l->who->answer(sdk::verdict::refuse, {});
+    }
 }
 
 void lane::log(sdk::level l, std::string_view plugin, std::string const& text) {

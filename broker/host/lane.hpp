@@ -130,6 +130,7 @@ private:
     bool commit(storage::lsn upto);
     void undo_batch();
     void broken(std::string const& why);
+    void turn_away(batch& b);
     void retry_wait(std::chrono::milliseconds& wait);
     void store_applied_lazily();
     void expire_calls();
@@ -209,6 +210,7 @@ private:
     std::atomic<std::int64_t> busy_since_{0};       // steady ms, 0 = no hook running
     std::atomic<char const*> busy_hook_{""};
     std::atomic<instance const*> busy_who_{nullptr};
+    std::atomic<std::int64_t> session_lost_at_{0};  // steady ms; the lane is troubled for a minute
     std::atomic<bool> cannot_commit_{false}, stopping_{false};
     lane_counters counters_;
 };

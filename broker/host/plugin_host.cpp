@@ -119,6 +119,7 @@ void plugin_host::watch() {
         env_.out.log(sdk::level::warn, "host", "login of " + l->identity + " refused: no plugin answered in time", {});
         l->answer(sdk::verdict::refuse, {});      // closed, not open
     }
+    std::lock_guard lock{said_mutex_};
     auto now = trouble();
     auto key = now.substr(0, now.find(" for "));  // the seconds change, the trouble is the same
     if (!now.empty() && key != said_) env_.out.log(sdk::level::error, "host", now, {});

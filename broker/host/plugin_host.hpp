@@ -118,7 +118,8 @@ private:
     std::condition_variable watch_wake_;
     std::thread watch_thread_;
     bool prepared_ = false, running_ = false, watch_stop_ = false;
-    std::string said_;
+    std::mutex said_mutex_;
+    std::string said_;                                      // the trouble last logged, without its seconds
 };
 
 }

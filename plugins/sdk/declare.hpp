@@ -2,7 +2,7 @@
 // A declaration as the JSON document that crosses the border (README.md, "What a plugin declares"). No library: a plugin
 // built out of tree needs nothing but these headers.
 
-#include "plugins/sdk/plugin.hpp"
+#include "plugins/sdk/hooks.hpp"
 
 #include <string>
 #include <string_view>

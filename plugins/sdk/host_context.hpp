@@ -2,7 +2,7 @@
 // sdk::context over the C host table: strings become (ptr,len), error codes become sdk::error, callbacks become functions.
 // Owned by: the plugin's instance (adapter.hpp). Lane thread only, except now, wall, log, option, timer and metrics.
 
-#include "plugins/sdk/plugin.hpp"
+#include "plugins/sdk/hooks.hpp"
 
 #include <cstddef>
 #include <exception>

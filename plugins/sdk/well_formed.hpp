@@ -1,7 +1,7 @@
 #pragma once
 // Says at compile time, in words, what a plugin class still lacks.
 
-#include "plugins/sdk/plugin.hpp"
+#include "plugins/sdk/hooks.hpp"
 
 #include <concepts>
 #include <string_view>
