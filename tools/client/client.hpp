@@ -35,6 +35,7 @@ class client : public std::enable_shared_from_this<client> {
 public:
     using clock = std::chrono::steady_clock;
 
+    /// A client at rest. From connect() on it keeps itself alive until on_closed or drop().
     static std::shared_ptr<client> make(boost::asio::io_context& io, std::shared_ptr<handlers const> h);
     ~client();
     client(client const&) = delete;
