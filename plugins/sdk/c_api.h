@@ -93,9 +93,12 @@ typedef struct {
 
 typedef struct { uint32_t type; /* 0 null 1 int 2 real 3 text 4 blob */ int64_t i; double d; airmail_str s; } airmail_value;
 typedef int (*airmail_row_fn)(void* user, const airmail_value* columns, size_t count);   /* non-zero stops */
+/* Called exactly once per call() that returned 0. Status 0: the batch that asked was rolled back, only free `user`. */
 typedef void (*airmail_reply_fn)(void* user, uint32_t status, airmail_str json);
 
-/* What the host gives. `self` is passed back as first argument. Returns 0 on success, else an errno-like code; last_error says why. */
+/* What the host gives. `self` is passed back as first argument. Returns 0 on success, else an errno-like code; last_error says why.
+ * now_ms, wall_ms, log, option, timer and metric_* may be called from any thread (so a plugin's own worker comes back to its
+ * lane with timer(id, now)); everything else only inside a hook: elsewhere it answers EPERM. */
 typedef struct airmail_host {
     uint32_t size, version;
     void* self;
@@ -119,6 +122,7 @@ typedef struct airmail_host {
     void (*metric_set)(void* self, uint64_t metric, double value);
     int (*connect_answer)(void* self, uint64_t handle, airmail_verdict verdict, airmail_str role);
     airmail_str (*last_error)(void* self);
+    int (*fail)(void* self, airmail_str why);     /* the item in hand fails: what this hook wrote is undone, the item set aside */
 } airmail_host;
 
 /* The plugin. `declare` returns a JSON document (see README.md, "What a plugin declares"). Hooks may be null. */

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -114,6 +115,16 @@ struct http_reply {
 enum class verdict { ok = 0, refuse = 1, defer = 2, fail = 3 };
 enum class level { debug = 0, info = 1, warn = 2, error = 3 };
 
+/// A host function said no. what() is a sentence; code() is errno-like, or SQLite's code for sql().
+class error : public std::runtime_error {
+public:
+    explicit error(std::string const& what, int code = 0) : std::runtime_error(what), code_(code) {}
+    int code() const { return code_; }
+
+private:
+    int code_;
+};
+
 /// What the host can do for a plugin. Errors of sql() throw sdk::error: the batch rolls back, the item is set aside and counted.
 class context {
 public:
@@ -165,3 +176,5 @@ protected:
 };
 
 }
+
+#include "plugins/sdk/adapter.hpp"
