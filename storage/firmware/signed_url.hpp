@@ -23,7 +23,7 @@ struct url_key {
 /// The keys that sign URLs: the newest signs, at most two are honoured. Thread that owns it: whoever loads it; copy it to share.
 class url_key_ring {
 public:
-    /// Reads DIR/url.keys (0600, owner's) or makes it with one key. errc::unsafe_file, bad_format, io.
+    /// Reads the ring's file (0600, owner's) or makes it with one key. errc::unsafe_file, bad_format, io.
     static result<url_key_ring> load_or_create(std::string const& path, std::int64_t now);
     /// Without a file: tests.
     static url_key_ring with(std::vector<url_key> newest_first);
