@@ -85,7 +85,7 @@ std::uint8_t* put_properties(std::uint8_t* at, publish_parts const& p, std::size
 }
 
 result<publish_view> decode_publish(std::uint8_t flags, byte_view body, version v, sender from) {
-    result<publish_view> r{publish_view{}};  // filled in place: the struct is too large to copy per message
+    result<publish_view> r{boost::system::in_place_value};  // filled in place: the struct is too large to copy per message
     auto const why = read_publish(*r, flags, body, v, from);
     if (why != reason::success) r = why;
     return r;

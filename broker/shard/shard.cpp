@@ -15,6 +15,9 @@
 namespace airmail::shard {
 namespace {
 
+/// Asio handlers in one turn.
+constexpr int handlers_max = 256;
+
 using clock = std::chrono::steady_clock;
 auto const process_start = clock::now();
 
@@ -131,7 +134,10 @@ void shard_on_asio::turn() {
     bell_.wake();
     turns.add();
     now_stale_ = true;
-    io_.poll();
+    // Bounded: a handler that waits anew for what is ready already must not keep mail and timers from their turn.
+    int handlers = 0;
+    while (handlers < handlers_max && io_.poll_one()) ++handlers;
+    if (handlers == handlers_max) again_ = true;
     drain_mail();
     timers_.advance(now());
     // By index: a hook may add a hook.

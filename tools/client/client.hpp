@@ -35,6 +35,7 @@ class client : public std::enable_shared_from_this<client> {
 public:
     using clock = std::chrono::steady_clock;
 
+    /// A client at rest. From connect() on it keeps itself alive until on_closed or drop().
     static std::shared_ptr<client> make(boost::asio::io_context& io, std::shared_ptr<handlers const> h);
     ~client();
     client(client const&) = delete;
@@ -78,10 +79,13 @@ private:
 
     client(boost::asio::io_context& io, std::shared_ptr<handlers const> h);
 
-    // client.cpp: the life of a connection
-    void open_socket(boost::asio::ip::tcp::endpoint to);
+    // connecting.cpp: from options to a greeting
+    void reset_connection();
     void resolve(std::string const& host, std::uint16_t port);
+    void open_socket(boost::asio::ip::tcp::endpoint to);
     void shake_hands();
+
+    // client.cpp: reading, writing, deadlines, the end
     void wait_readable();
     void wait_writable();
     void on_readable();
@@ -91,7 +95,6 @@ private:
     void end(close_info why);
     void fail(errc e, codec::reason code = codec::reason::success);
     void fail_wire();
-    void reset_connection();
     void start_timer();
     /// True while the connection that a handler belongs to is still this one.
     bool current(std::uint32_t generation) const { return generation == generation_; }

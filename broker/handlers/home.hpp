@@ -1,0 +1,19 @@
+#pragma once
+// Where a session lives is decided before its CONNECT is handled, from the same words that will make its key.
+
+#include "broker/handlers/protocol.hpp"
+
+namespace airmail::handlers {
+
+/// The session key of a CONNECT: the certificate's identity where the listener lets the certificate decide, else the user
+/// name (a wrong password is refused on the shard it names), else nobody. Views point into the arguments.
+inline session_key key_of(listener_rules const& rules, acl::identity const* certificate, codec::connect_view const& c,
+                          std::string_view client_id) {
+    session_key k;
+    if (certificate && (rules.device || rules.username_is_identity)) k.tenant = certificate->tenant, k.identity = certificate->name;
+    else if (c.user_name) k.identity = *c.user_name;
+    k.client_id = client_id;
+    return k;
+}
+
+}

@@ -1,0 +1,135 @@
+#include "broker/net/connection.hpp"
+
+#include "broker/codec/connect.hpp"
+#include "broker/codec/disconnect.hpp"
+#include "broker/log/log.hpp"
+#include "broker/net/counters.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace airmail::net {
+namespace {
+
+/// How long a connection may take to take our last words, and then to close its side.
+constexpr std::int64_t farewell_ms = 5000;
+/// CONNACK may wait for a store; but not for ever.
+constexpr std::int64_t login_ms = 30000;
+/// A longer text might not fit the client's Maximum Packet Size, which net does not know. [MQTT-3.14.2-3]
+constexpr std::size_t reason_string_max = 80;
+
+void count_cut(errc why) {
+    switch (why) {
+    case errc::connect_timeout: return count::cut_connect_timeout.add();
+    case errc::stalled: return count::cut_stalled.add();
+    case errc::output_overflow: return count::cut_output_overflow.add();
+    case errc::keep_alive: return count::cut_keep_alive.add();
+    case errc::protocol_error: return count::cut_protocol_error.add();
+    default: return count::lost.add();
+    }
+}
+
+}
+
+connection::connection(hub& h, arrival& a)
+    : hub_{h}, wire_{std::move(a.wire)}, from_{std::move(a.from)}, number_{a.number}, heard_at_{h.shard().now()},
+      certificate_{std::move(a.certificate)}, address_{a.address} {
+    count::connections.add(1);
+}
+
+connection::~connection() {
+    count::connections.add(-1);
+    if (paused_) count::paused.add(-1);
+    inbox_.clear(hub_.pool());
+    queue_.clear(hub_.pool());
+    hub_.others().doors.leave(address_, *from_->count, logged_in_);
+}
+
+void connection::start(arrival const& a) {
+    byte_view const read{a.read};
+    if (!hub_.sockets().add(wire_.fd(), *this, 0)) return end(errc::socket_failed);
+    hub_.shard().timers().arm(clock_, heard_at_ + login_ms);
+    // What followed the CONNECT waits until the CONNACK is out: [MQTT-3.1.4-5] lets clients send early.
+    if (auto rest = read.subspan(a.connect_bytes); !rest.empty()) inbox_.append(rest, hub_.pool());
+    auto const frame = codec::next_frame(read.first(a.connect_bytes));
+    auto const c = codec::decode_connect(frame->body);
+    protocol = c->protocol;
+    count::packets_in.add();
+    count::bytes_in.add(read.size());
+    hub_.protocol().connect(*this, *c, a.assigned_id);
+}
+
+std::string_view connection::address() const {
+    thread_local std::array<std::string, 4> texts;
+    thread_local unsigned next = 0;
+    return texts[next++ % texts.size()] = address_.text();
+}
+
+void connection::close(codec::reason r, std::string_view why) {
+    if (!alive()) return;
+    look_for_connack();
+    // Only a client that got a CONNACK of success can be sent a DISCONNECT. [MQTT-3.14.0-1]
+    if (logged_in_ && protocol == codec::version::v5 && r != codec::reason::success) {
+        codec::disconnect_view d{.code = r};
+        if (!why.empty() && why.size() <= reason_string_max) {
+            d.props.reason_string = why;
+            d.props.present |= codec::bit(codec::prop::reason_string);
+        }
+        codec::encode(queue_.tail(hub_.pool()), d, protocol);
+    }
+    if (codec::failed(r)) {
+        r == codec::reason::keep_alive_timeout ? count::cut_keep_alive.add() : count::closed_by_handler.add();
+        if (logged_in_ || hub_.may_log())
+            log::info("net", {{"conn", number_}, {"address", address()}, {"listener", rules().name}, {"reason", codec::name(r)}},
+                      "closed: {}", why);
+    }
+    state_ = state::closing;
+    hub_.shard().timers().arm_in(clock_, farewell_ms);
+    if (!dirty_) dirty_ = true, hub_.dirty(*this);
+    if (!ending_) ending_ = true, hub_.ended(*this);
+}
+
+void connection::end(errc why) {
+    if (state_ == state::dead) return;
+    bool const was_alive = alive();
+    if (was_alive) {
+        count_cut(why);
+        bool const news = why != errc::closed_by_peer && why != errc::socket_failed;
+        if (news && (logged_in_ || hub_.may_log()))
+            log::info("net", {{"conn", number_}, {"address", address()}, {"listener", rules().name}, {"why", name(why)}}, "cut");
+    }
+    state_ = state::dead;
+    clock_.cancel();
+    hub_.sockets().remove(wire_.fd());
+    if (!ending_) ending_ = true, hub_.ended(*this);
+}
+
+void connection::on_timer() {
+    auto const now = hub_.shard().now();
+    switch (state_) {
+    case state::dead: return;
+    case state::closing:
+    case state::lingering: return end(errc::stalled);
+    case state::login: return end(errc::connect_timeout);
+    case state::running: break;
+    }
+    if (blocked_ && now - progress_at_ >= from_->limits.stalled_writer) return end(errc::stalled);
+    // Whom we do not read cannot be heard: a pause of ours is not the peer's silence.
+    if (paused_ || hub_.shard().congested()) heard_at_ = now;
+    auto const allowed = hub_.protocol().silence_allowed_ms(*this);
+    // One and a half times the keep alive without a whole packet. [MQTT-3.1.2-22]
+    if (allowed && now - heard_at_ >= allowed) return close(codec::reason::keep_alive_timeout, "keep alive");
+    arm_timer();
+}
+
+void connection::arm_timer() {
+    // Armed for the earliest that could be due. Packets only move heard_at_; the timer finds out when it fires.
+    auto const allowed = hub_.protocol().silence_allowed_ms(*this);
+    shard::instant due = shard::timer_wheel::never;
+    if (allowed) due = heard_at_ + allowed;
+    if (blocked_) due = std::min(due, progress_at_ + from_->limits.stalled_writer);
+    if (due == shard::timer_wheel::never) clock_.cancel();
+    else hub_.shard().timers().arm(clock_, due);
+}
+
+}

@@ -1,0 +1,94 @@
+#pragma once
+// One MQTT connection past CONNECT, on the home shard of its session: callbacks only, no coroutine, no buffer while idle.
+//
+//   readable -> read into the shard's buffer -> whole packets to protocol -> replies gather in out()
+//   turn end -> one write -> blocked? then wait until writable
+//
+//   state: login (CONNECT handed on, no CONNACK out yet, not read) -> running -> closing (flush) -> lingering -> dead
+
+#include "broker/net/channel.hpp"
+#include "broker/net/errc.hpp"
+#include "broker/net/hub.hpp"
+#include "broker/net/inbox.hpp"
+#include "broker/net/newcomer.hpp"
+#include "broker/net/send_queue.hpp"
+
+namespace airmail::net {
+
+/// Owned by: its hub. About 250 bytes, with nothing on the heap while idle on plain TCP.
+class connection final : public handlers::peer, watcher {
+public:
+    connection(hub& h, arrival& a);
+    ~connection();
+    connection(connection const&) = delete;
+    connection& operator=(connection const&) = delete;
+
+    /// Hands the CONNECT to the protocol. `a` is the arrival it was made from.
+    void start(arrival const& a);
+
+    bytes& out() override;
+    void out_shared(byte_view head, storage::message_ptr body) override;
+    std::size_t out_bytes() const override { return queue_.bytes_waiting(); }
+    void close(codec::reason r, std::string_view why) override;
+    void pause_reading(bool on) override;
+    handlers::listener_rules const& rules() const override { return *from_->rules; }
+    std::uint64_t connection_number() const override { return number_; }
+    /// Valid until the fourth next call on this thread: made when asked for, since only logs ask.
+    std::string_view address() const override;
+    acl::identity const* certificate() const override { return certificate_.get(); }
+
+private:
+    friend class hub;
+    enum class state : std::uint8_t { login, running, closing, lingering, dead };
+
+    // Reading: connection_read.cpp
+    void ready(std::uint32_t events) override;
+    void read();
+    /// Handles whole packets of `data`; returns how many bytes they were.
+    std::size_t consume(byte_view data);
+    void keep(byte_view data, bool in_inbox, std::size_t consumed);
+    void read_again();
+    void linger();
+
+    // Writing: connection_write.cpp
+    void flush();
+    void look_for_connack();
+    void logged_in();
+    void finish();
+    void watch();
+
+    // Ending
+    void end(errc why);
+    void on_timer();
+    void arm_timer();
+    bool alive() const { return state_ <= state::running; }
+
+    struct clock : shard::timer {
+        explicit clock(connection& c) : timer{[](shard::timer& t) { static_cast<clock&>(t).of.on_timer(); }}, of{c} {}
+        connection& of;
+    };
+
+    hub& hub_;
+    channel wire_;
+    origin_ptr from_;
+    std::uint64_t number_;
+    shard::instant heard_at_;
+    shard::instant progress_at_ = 0;  // when the peer last took something, while blocked_
+    clock clock_{*this};
+    inbox inbox_;
+    send_queue queue_;
+    std::unique_ptr<acl::identity> certificate_;
+    endpoint address_;
+    std::uint32_t place_ = 0;         // in hub_.all_
+    std::uint32_t watching_ = 0;      // epoll events
+    state state_ = state::login;
+    bool dirty_ = false;              // in hub_.dirty_
+    bool again_ = false;              // in hub_.again_
+    bool paused_ = false;
+    bool blocked_ = false;            // the kernel took less than we have
+    bool gone_ = false;               // protocol was told
+    bool ending_ = false;             // in hub_.ended_
+    bool logged_in_ = false;          // a CONNACK of success went out (is about to)
+};
+
+}

@@ -1,0 +1,100 @@
+// Writing: what handlers append during a turn leaves at its end, in one write.
+
+#include "broker/log/log.hpp"
+#include "broker/net/connection.hpp"
+#include "broker/net/counters.hpp"
+
+namespace airmail::net {
+namespace {
+/// So much may gather within one turn before it is written early: a fan-out storm must not become memory.
+constexpr std::size_t early_flush_bytes = 64 * 1024;
+}
+
+bytes& connection::out() {
+    if (!alive()) return hub_.nowhere();
+    if (auto const waiting = queue_.bytes_waiting(); waiting >= early_flush_bytes) {
+        if (!blocked_) flush();
+        if (!alive()) return hub_.nowhere();
+        if (queue_.bytes_waiting() > rules().output_cut_bytes) return end(errc::output_overflow), hub_.nowhere();
+    }
+    if (!dirty_) dirty_ = true, hub_.dirty(*this);
+    return queue_.tail(hub_.pool());
+}
+
+void connection::out_shared(byte_view head, storage::message_ptr body) {
+    auto& buffer = out();
+    if (!alive()) return;
+    (void)buffer;
+    queue_.append_shared(head, std::move(body), hub_.pool());
+}
+
+void connection::flush() {
+    if (state_ == state::dead || state_ == state::lingering) return;
+    if (blocked_) {
+        // Nothing can leave; but what gathered meanwhile may be too much.
+        if (alive() && queue_.bytes_waiting() > rules().output_cut_bytes) end(errc::output_overflow);
+        return;
+    }
+    look_for_connack();
+    unsigned writes = 0;
+    auto const r = queue_.flush(wire_, hub_.pool(), hub_.record(), writes);
+    count::writes.add(writes);
+    count::bytes_out.add(r.bytes);
+    if (r.what == step_result::failed || r.what == step_result::end) return end(errc::socket_failed);
+    if (r.what != step_result::done) {
+        auto const now = hub_.shard().now();
+        // The clock of a stalled peer starts when it first takes nothing, and again whenever it took something.
+        if (r.bytes || !(watching_ & EPOLLOUT)) progress_at_ = now;
+        blocked_ = true;
+        count::blocked.add();
+        watch();
+        if (state_ == state::running) {
+            auto const limit = progress_at_ + from_->limits.stalled_writer;
+            if (!clock_.armed() || clock_.due() > limit) hub_.shard().timers().arm(clock_, limit);
+            if (queue_.bytes_waiting() > rules().output_cut_bytes) end(errc::output_overflow);
+        }
+        return;
+    }
+    if (watching_ & EPOLLOUT) watch();
+    if (state_ == state::closing) finish();
+}
+
+void connection::look_for_connack() {
+    if (state_ != state::login) return;
+    auto const front = queue_.front();
+    // The first packet to a client is its CONNACK: one byte of type, up to four of length, flags, reason code.
+    if (front.size() < 4 || front[0] != 0x20) return;
+    std::size_t at = 1;
+    while (at < 5 && (front[at] & 0x80)) ++at;
+    if (at + 2 >= front.size() || front[at + 2] != 0) return;
+    logged_in();
+}
+
+void connection::logged_in() {
+    state_ = state::running;
+    logged_in_ = true;
+    hub_.others().doors.authenticated();
+    heard_at_ = hub_.shard().now();
+    arm_timer();
+    watch();
+    if (!inbox_.empty() || wire_.has_pending())
+        if (!again_) again_ = true, hub_.read_again(*this);
+}
+
+void connection::watch() {
+    std::uint32_t events = 0;
+    if ((state_ == state::running && !paused_) || state_ == state::lingering) events |= EPOLLIN;
+    if (blocked_) events |= EPOLLOUT;
+    if (events == watching_) return;
+    watching_ = events;
+    hub_.sockets().change(wire_.fd(), *this, events);
+}
+
+void connection::finish() {
+    wire_.finish();
+    state_ = state::lingering;
+    hub_.shard().timers().arm_in(clock_, 2000);
+    watch();
+}
+
+}

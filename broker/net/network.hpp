@@ -1,0 +1,44 @@
+#pragma once
+// The room as the broker sees it: a hub on every shard, listeners, and the order of shutting down.
+//
+//   network n{shards, protocols, options};   n.listen(...) ...;   n.start();   shards run;   n.reload...;   n.drain(...)
+
+#include "broker/net/listener.hpp"
+
+namespace airmail::net {
+
+struct network_options {
+    admission_limits doors;
+    turn_budget turn;
+    std::function<std::uint64_t(handlers::session_key const&)> hash;   // &handlers::hash
+    std::function<std::string()> assign_client_id;                     // &handlers::assign_client_id
+};
+
+/// Owned by: the broker; must outlive the shards' running and die before the shards. Members are for the main thread.
+class network {
+public:
+    /// `protocols[i]` speaks on `shards[i]`. Throws std::system_error when the kernel has no descriptor left.
+    network(std::vector<shard::shard*> shards, std::vector<handlers::protocol*> protocols, network_options o);
+    ~network();
+
+    /// Binds a listener; after start() it accepts at once. The pointer lives as long as this.
+    boost::system::result<listener*, listen_error> listen(listener_options o);
+    /// Registers the turn-end hooks (last of all rooms) and opens the doors. Before the shards run.
+    void start();
+    /// Closes all doors. Any thread.
+    void stop_accepting();
+    /// Says goodbye to everybody (v5: DISCONNECT `why`), some hundred each turn. `done` is called once, on some shard, when
+    /// the last has gone; slow peers are cut after 5 s. Any thread, once.
+    void drain(codec::reason why, std::function<void()> done);
+
+    hub& at(unsigned shard) { return *hubs_[shard]; }
+    admission& doors() { return neighbours_.doors; }
+
+private:
+    neighbours neighbours_;
+    std::vector<std::unique_ptr<hub>> hubs_;
+    std::vector<std::unique_ptr<listener>> listeners_;
+    bool started_ = false;
+};
+
+}

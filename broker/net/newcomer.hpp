@@ -1,0 +1,65 @@
+#pragma once
+// A socket from accept to CONNECT, on the shard that accepted it. Its story has an end: it becomes an arrival at the home
+// shard of its session, or is dropped, at the latest when its one deadline passes.
+//
+//   accept -> [TLS handshake, identity, strip] -> CONNECT read -> home = hash(key) % shards -> arrival, by mail
+
+#include "broker/net/channel.hpp"
+#include "broker/net/errc.hpp"
+#include "broker/net/hub.hpp"
+#include "broker/shard/timer_wheel.hpp"
+
+namespace airmail::net {
+
+/// Everything of a peer that moves to its home shard.
+struct arrival {
+    channel wire;
+    origin_ptr from;
+    endpoint address;
+    std::uint64_t number = 0;
+    shard::instant accepted_at = 0;
+    std::unique_ptr<acl::identity> certificate;   // null when none was presented
+    std::string assigned_id;                      // for a client that sent no client id
+    bytes read;                                   // the CONNECT packet, and what came after it
+    std::size_t connect_bytes = 0;                // how much of it is the CONNECT
+};
+
+/// Owned by: its hub.
+class newcomer final : watcher {
+public:
+    newcomer(hub& h, descriptor fd, origin_ptr from, endpoint address, std::uint64_t number);
+    ~newcomer();
+    /// Begins; may end at once.
+    void start();
+
+private:
+    friend class hub;
+    enum class stage : std::uint8_t { handshake, connect, over };
+
+    void ready(std::uint32_t events) override;
+    void shake();
+    void welcome_certificate();
+    void read();
+    void look_for_connect();
+    void leave_for_home(std::unique_ptr<arrival> a, codec::connect_view const& c);
+    void refuse(codec::reason why, codec::version answer_in);
+    void drop(errc why, std::string_view text = {});
+    static void too_late(shard::timer& t);
+    void count_handshake_failure();
+
+    struct deadline : shard::timer {
+        explicit deadline(newcomer& n) : timer{&newcomer::too_late}, of{n} {}
+        newcomer& of;
+    };
+
+    hub& hub_;
+    std::unique_ptr<arrival> peer_;
+    std::shared_ptr<tls_context const> security_;   // during the handshake: the strip belongs to whoever began it
+    deadline deadline_{*this};
+    std::size_t place_ = 0;   // in hub_.newcomers_
+    stage stage_ = stage::connect;
+    bool counted_in_ = true;  // with admission; false once it is the arrival's to count out
+    bool handshake_counted_ = false;
+};
+
+}

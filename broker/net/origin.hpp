@@ -1,0 +1,39 @@
+#pragma once
+// What a connection keeps of the listener it came in by: the rules of that moment. A reload makes a new one for newcomers.
+
+#include "broker/handlers/peer.hpp"
+#include "broker/net/socket.hpp"
+#include "broker/net/tls.hpp"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace airmail::net {
+
+/// Reads the identity out of a verified certificate (acl::identify with the listener's source). False and one line of why
+/// when there is none, or two: the handshake is then refused.
+using identity_reader = std::function<bool(X509 const* certificate, acl::identity& out, std::string& why)>;
+
+/// Times are milliseconds.
+struct listener_limits {
+    std::int64_t connect_timeout = 15000;     // accept to CONNECT, TLS included
+    std::int64_t handshake_timeout = 10000;
+    std::int64_t stalled_writer = 60000;      // nothing of what waits was taken for so long
+    std::uint32_t handshakes = 512;           // at once, per shard; beyond it accepting pauses
+    std::uint32_t connections = 0;            // of this listener, 0 = no limit
+};
+
+/// Immutable but for the count; shared by the connections of a listener.
+struct origin {
+    std::shared_ptr<handlers::listener_rules const> rules;
+    listener_limits limits;
+    socket_options socket;
+    std::shared_ptr<tls> security;            // null = plain
+    identity_reader read_identity;            // may be empty: certificates only open the door
+    std::shared_ptr<std::atomic<std::uint32_t>> count = std::make_shared<std::atomic<std::uint32_t>>(0);
+};
+using origin_ptr = std::shared_ptr<origin const>;
+
+}
