@@ -63,7 +63,7 @@ struct subscription_record {
 
 /// Changes: each is atomic, and stored in the order submitted by its shard.
 struct put_message {
-    message_ptr body;
+    message_ptr body;                                         // never null
     std::vector<reference> references;
     bool retain_set = false, retain_clear = false;            // [MQTT-3.3.1-5] [MQTT-3.3.1-6]
     std::uint32_t consumers = 0;                              // bit set: which consumers must see it
@@ -170,6 +170,10 @@ public:
     /// A port for threads that are not shards (lanes): thread-safe, bounded (8,192 changes); same semantics, completion by
     /// callback on the writer thread; errc::full when the queue is full, called at once on the caller's.
     virtual void submit(change c, std::function<void(boost::system::error_code, lsn)> done) = 0;
+
+    /// Writes a consistent copy into `directory` (made 0700, must not hold a store yet) while the store goes on. Opened as a
+    /// store, the copy begins a newer epoch. Any thread, takes its time. errc::io, errc::full, errc::not_found (level memory).
+    virtual boost::system::result<void> backup(std::string const& directory, std::string& why) = 0;
 
     /// The stored clock: monotonic while running, plus clamp(wall - stored, 0, 24 h) over a restart. Milliseconds. Any thread.
     virtual std::int64_t now_ms() const = 0;

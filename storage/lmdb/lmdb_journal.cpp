@@ -10,17 +10,26 @@ namespace airmail::storage::lmdb {
 
 namespace {
 
+// Beside a batch up to four rows a change, since one change writes at most three: the cleaner keeps up with any load.
 constexpr std::size_t rows_cleaned_alone = 16'384, rows_cleaned_least = 1'024;
 
 std::string words(int rc) { return mdb_strerror(rc); }
 
+/// Nothing but changes after which the store holds less: they may use the cleaner's reserve.
+bool only_frees(batch const& b) {
+    return std::all_of(b.changes.begin(), b.changes.end(), [](change const* c) {
+        return std::holds_alternative<settle>(*c) || std::holds_alternative<forget_qos2_in>(*c) ||
+               std::holds_alternative<drop_session>(*c) || std::holds_alternative<drop_subscription>(*c);
+    });
 }
 
-bool lmdb_journal::has_room(MDB_txn* t, batch const& b, bool cleaning_only) const {
+}
+
+bool lmdb_journal::has_room(MDB_txn* t, batch const& b, bool freeing) const {
     // Rows, their leaf headers, half-filled pages of split leaves, and copies of the pages deletions touch. Pages freed by
     // the last transactions are not free yet, hence twice.
     auto need = 2 * (b.bytes + b.changes.size() * 64) + 64 * env_->page_bytes();
-    auto limit = options_.map_bytes + (cleaning_only ? reserve_bytes_ : 0);
+    auto limit = options_.map_bytes + (freeing ? reserve_bytes_ : 0);
     return env_->bytes_used(t) + need <= limit;
 }
 
@@ -42,12 +51,12 @@ int lmdb_journal::attempt(batch& b, cleaned& done, lsn& next) {
     transaction t{*env_, true};
     if (t.begun() != 0) return t.begun();
     attempted_ = mdb_txn_id(t.get());
-    if (!has_room(t.get(), b, b.changes.empty())) return MDB_MAP_FULL;
+    if (!has_room(t.get(), b, only_frees(b))) return MDB_MAP_FULL;
     {
         batch_writer w{*env_, t.get(), encoder_, next};
         if (w.opened() != 0) return w.opened();
         cleaner c{*env_, t.get(), *live_};
-        auto budget = b.changes.empty() ? rows_cleaned_alone : std::max(rows_cleaned_least, 2 * b.changes.size());
+        auto budget = b.changes.empty() ? rows_cleaned_alone : std::max(rows_cleaned_least, 4 * b.changes.size());
         if (int rc = c.run(budget, w, next_); rc != 0) return rc;
         done = std::move(c.done());
         b.out.resize(b.changes.size());
@@ -63,6 +72,8 @@ void lmdb_journal::committed(batch const& b, cleaned const& done, lsn next) {
     // First what the cleaner did: it ran before the batch's own changes.
     live_->apply(done);
     apply(*live_, b);
+    // 2^40 rows in one run carry into the epoch; a restore must begin beyond that one, too.
+    if (next >> counter_bits != next_ >> counter_bits) (void)sign_directory(next);
     next_ = next;
     vitals_.cleaned.fetch_add(done.rows(), std::memory_order_relaxed);
     if (std::lock_guard l{words_}; !trouble_.empty()) trouble_.clear();

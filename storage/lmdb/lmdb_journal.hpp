@@ -38,16 +38,18 @@ public:
     std::vector<message_ptr> fetch(std::vector<lsn> const& which) override;
     std::vector<std::pair<lsn, message_ptr>> read(std::uint32_t consumer_bit, lsn after, std::size_t max) override;
     void scan_state(std::uint32_t plugin, std::function<void(std::uint64_t, std::vector<std::uint8_t>)> const& f) override;
+    boost::system::result<void> backup(std::string const& directory, std::string& why) override;
     void close() override;
 
 private:
     lmdb_journal(store_options const& o, vitals& v);
     boost::system::result<void> mark(std::string& why);
+    int sign_directory(lsn next) const;
     boost::system::result<void> scan(recovery const& r, std::string& why);
     /// One attempt. LMDB's or the system's code.
     int attempt(batch& b, cleaned& done, lsn& next);
     int commit_hooked(transaction& t);
-    bool has_room(MDB_txn* t, batch const& b, bool cleaning_only) const;
+    bool has_room(MDB_txn* t, batch const& b, bool freeing) const;
     bool reopen(std::string& why);
     boost::system::error_code commit_again(batch& b, cleaned& done, lsn& next);
     void committed(batch const& b, cleaned const& done, lsn next);

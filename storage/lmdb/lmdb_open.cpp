@@ -2,6 +2,7 @@
 #include "storage/lmdb/lmdb_journal.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 namespace airmail::storage::lmdb {
@@ -69,13 +70,45 @@ boost::system::result<void> lmdb_journal::mark(std::string& why) {
     if (rc == 0) rc = t.commit();
     if (rc != 0) return why = options_.directory + "/data.mdb: " + mdb_strerror(rc), to_errc(rc);
     // After the database: a crash in between raises the epoch once for nothing, and the other order would miss a restore.
-    rc = instance_file{.id = instance_, .epoch = next_ >> counter_bits, .inode = inode_of_database(options_.directory)}.write(options_.directory);
+    rc = sign_directory(next_);
     if (rc != 0) return why = options_.directory + "/instance: " + std::strerror(rc), errc::io;
+    return {};
+}
+
+int lmdb_journal::sign_directory(lsn next) const {
+    return instance_file{.id = instance_, .epoch = next >> counter_bits, .inode = inode_of_database(options_.directory)}.write(options_.directory);
+}
+
+boost::system::result<void> lmdb_journal::backup(std::string const& directory, std::string& why) {
+    auto lock = directory_lock::take(directory, why);
+    if (!lock) return lock.error();
+    if (inode_of_database(directory) != 0) return why = directory + ": holds a store already", errc::io;
+    {
+        auto gate = opened();
+        int rc = env_ ? mdb_env_copy2(env_->env(), directory.c_str(), MDB_CP_COMPACT) : ECANCELED;
+        if (rc != 0) return why = directory + ": " + mdb_strerror(rc), to_errc(rc);
+    }
+    // An instance id that no directory has: wherever the copy is put, it is told from what was here.
+    auto copy = environment::open(directory, options_.map_bytes + reserve_bytes_, why);
+    if (!copy) return copy.error();
+    auto copied = meta_state::read(**copy, why);
+    if (!copied) return copied.error();
+    transaction t{**copy, true};
+    int rc = t.begun();
+    if (rc == 0 && *copied) {
+        (*copied)->instance = {};
+        rc = (*copied)->write(**copy, t.get());
+    }
+    if (rc == 0) rc = t.commit();
+    if (rc != 0) return why = directory + "/data.mdb: " + mdb_strerror(rc), to_errc(rc);
     return {};
 }
 
 void lmdb_journal::close() {
     std::string why;
+    // What was put off for the next transaction: there is none after this.
+    bool listed = live_ && (!live_->doomed().empty() || !live_->orphans().empty() || live_->sweeping());
+    if (batch none; env_ && !rescan_ && listed) (void)commit(none);
     // A backup taken while this store ran is told from what it left at its end, too.
     if (env_ && !rescan_) (void)mark(why);
     {

@@ -2,6 +2,7 @@
 #include "storage/store.hpp"
 #include "rig.hpp"
 
+#include <cerrno>
 #include <lmdb.h>
 #include <random>
 
@@ -166,10 +167,11 @@ TEST_CASE("the cleaner keeps exactly the living, whatever the order of life and 
         folder f;
         rig r{f.hot()};
         r.options.clean_range_bits = 2 + seed % 4;
+        // Some syncs fail on the way, honestly or not; the batch is committed anew each time.
         int trips = 0;
-        // Some syncs fail on the way; the batch is committed anew each time.
-        r.options.before_commit = [&] { return seed % 2 == 0 && ++trips % 37 == 0 ? EIO : 0; };
-        r.options.after_commit = [&] { return seed % 3 == 0 && ++trips % 41 == 0 ? EIO : 0; };
+        auto fail = [&trips] { return ++trips % 37 == 0 ? EIO : 0; };
+        if (seed % 3 == 0) r.options.before_commit = fail;
+        if (seed % 3 == 1) r.options.after_commit = fail;
         REQUIRE(r.open());
         life l{seed};
         for (int round = 0; round < 6; ++round) {
@@ -199,10 +201,12 @@ TEST_CASE("a log of superseded rows is cleaned down to what lives") {
         last = r.one.submit(keep("only", std::to_string(i)));
     }
     r.one.mail.run_until([&] { return r.one.answered(last); });
-    CHECK(r.hot->stats().cleaned > 20'000);
+    // Cleaning goes on behind the commits; these give it occasions.
+    for (int i = 0; i < 1'000 && r.hot->stats().cleaned < 60'000; ++i) r.one.put(put_state{1, 1, {1}});
+    CHECK(r.hot->stats().cleaned >= 60'000);
     REQUIRE(r.again());
     CHECK(r.was.retained["only"].second == "39999");
     CHECK(r.was.references.contains({kept, 1}));
     r.close();
-    CHECK(rows_in(f.hot(), "log") < 30'000);
+    CHECK(rows_in(f.hot(), "log") < 25'000);
 }

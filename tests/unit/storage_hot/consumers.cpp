@@ -98,6 +98,7 @@ TEST_CASE("what a consumer has not applied is there after a restart, and what al
     a.done = at[249];
     for (int i = 0; i < 50; ++i) r.one.put(put_state{1, 1, {1}});
     r.close();
+    a.box.forget();
     a.got.clear();
     REQUIRE(r.open());
     auto rest = r.hot->read(0, 0, 10'000);

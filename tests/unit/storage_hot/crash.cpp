@@ -49,8 +49,8 @@ change nth(std::uint64_t n) {
     }
 }
 
-/// Runs a child for a moment and returns what it could report.
-std::vector<report> killed_after(folder const& f, std::chrono::microseconds moment, std::uint64_t first) {
+/// Runs a child, kills it some time after it began (to write, or with `at_birth` to open) and returns what it reported.
+std::vector<report> killed_after(folder const& f, std::chrono::microseconds moment, bool at_birth, std::uint64_t first) {
     int pipe_ends[2];
     REQUIRE(::pipe(pipe_ends) == 0);
     auto pid = ::fork();
@@ -68,10 +68,13 @@ std::vector<report> killed_after(folder const& f, std::chrono::microseconds mome
     ::fcntl(pipe_ends[0], F_SETFL, O_NONBLOCK);
     for (;;) {
         auto n = ::read(pipe_ends[0], &r, sizeof r);
-        if (n == sizeof r) all.push_back(r);
+        if (n == sizeof r) {
+            if (all.empty() && !at_birth) begun = std::chrono::steady_clock::now();
+            all.push_back(r);
+        }
         else if (n == 0) break;
         else std::this_thread::yield();
-        if (!dead && std::chrono::steady_clock::now() - begun > moment) dead = ::kill(pid, SIGKILL) == 0;
+        if (!dead && (at_birth || !all.empty()) && std::chrono::steady_clock::now() - begun > moment) dead = ::kill(pid, SIGKILL) == 0;
     }
     ::close(pipe_ends[0]);
     int status = 0;
@@ -88,7 +91,8 @@ TEST_CASE("after kill -9 at random moments everything that was reported durable 
     std::uint64_t first = 2;   // the two sessions have serials of their own, below
     std::map<std::uint64_t, lsn> durable_changes;
     for (int round = 0; round < 10; ++round) {
-        auto reports = killed_after(f, std::chrono::microseconds{20'000 + random() % 150'000}, first);
+        bool at_birth = round % 5 == 3;   // in the middle of a recovery
+        auto reports = killed_after(f, std::chrono::microseconds{random() % (at_birth ? 20'000 : 150'000)}, at_birth, first);
         for (auto const& r : reports)
             if (r.serial >= first && r.serial < (std::uint64_t{1} << 60)) durable_changes[r.serial] = r.at;
         rig r{f.hot()};
