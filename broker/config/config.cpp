@@ -25,7 +25,11 @@ std::string finding::str() const {
     std::string out = file;
     if (line > 0) out += ':' + std::to_string(line);
     if (!out.empty()) out += ": ";
-    return out.append(words[static_cast<int>(weight)]).append(": ").append(text);
+    out.append(words[static_cast<int>(weight)]).append(": ").append(text);
+    // It quotes what somebody wrote: no quoted control character may move the terminal's cursor or make a second line.
+    for (auto& c : out)
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+    return out;
 }
 
 setting const* section::look(std::string_view name) const {

@@ -89,7 +89,9 @@ void parser::read_line(std::string_view line, place at, bool main_file) {
 
 void parser::unknown(std::string_view key, place at) {
     std::string text = "unknown directive \"" + std::string{key.substr(0, 64)} + '"';
-    if (auto const near = nearest(key); !near.empty()) text.append("; did you mean \"").append(near).append("\"?");
+    // A file that is no configuration at all has an unknown word in every line: the first ones are enough to help with.
+    auto const near = out_.findings_.size() < 50 ? nearest(key) : std::string_view{};
+    if (!near.empty()) text.append("; did you mean \"").append(near).append("\"?");
     say(finding::grade::error, at, std::move(text));
 }
 

@@ -69,6 +69,7 @@ function(airmail_room name)
         target_link_libraries(airmail_${name} INTERFACE ${room_LINKS})
     endif()
     add_library(airmail::${name} ALIAS airmail_${name})
+    set_property(GLOBAL APPEND PROPERTY AIRMAIL_ROOMS airmail_${name})   # tests/house compiles headers against all of them
 endfunction()
 
 # airmail_test(NAME LINKS ...): one doctest program from every .cpp in this folder and below, run by ctest under NAME.
