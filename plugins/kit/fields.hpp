@@ -26,6 +26,13 @@ struct field {
 
 inline constexpr std::size_t payload_bytes_max = 16 * 1024;     // PRODUCT, the wire contract
 
+/// At most `bytes` of a text, without cutting a character in two.
+inline std::string_view clip(std::string_view s, std::size_t bytes) {
+    if (s.size() <= bytes) return s;
+    while (bytes > 0 && (static_cast<unsigned char>(s[bytes]) & 0xC0) == 0x80) --bytes;
+    return s.substr(0, bytes);
+}
+
 /// Calls `each` per member in order; a repeated name is called again (the last one wins, by habit of the callers).
 /// @return false when the text is no JSON object, not UTF-8, deeper than 16, or longer than payload_bytes_max
 bool each_field(std::string_view json, std::function<void(std::string_view name, field const& value)> const& each);

@@ -1,0 +1,111 @@
+#include "plugins/campaign/command.hpp"
+
+#include "plugins/kit/json_out.hpp"
+#include "plugins/kit/row.hpp"
+#include "storage/firmware/ids.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace airmail::plugins::campaign {
+
+namespace fw = storage::firmware;
+
+void command_mint::configure(sdk::context& ctx, settings const& s) {
+    url_base_ = s.url_base;
+    if (s.url_keys.empty()) throw std::runtime_error("ota_url_keys is not set: the file that holds (or shall hold) the keys of firmware URLs");
+    auto ring = fw::url_key_ring::load_or_create(s.url_keys, ctx.wall() / 1000);
+    if (!ring) throw std::runtime_error("ota_url_keys " + s.url_keys + ": " + ring.error().message());
+    ring_ = std::move(*ring);
+    if (s.command_key.empty()) {
+        ctx.log(sdk::level::warn, "ota_command_key is not set: commands carry no envelope");
+        return;
+    }
+    auto key = fw::private_key::load(s.command_key);
+    if (!key) throw std::runtime_error("ota_command_key " + s.command_key + ": " + key.error().message());
+    key_ = std::move(*key);
+}
+
+release_info const* command_mint::release(sdk::context& ctx, std::string const& firmware_id) {
+    if (auto at = releases_.find(firmware_id); at != releases_.end()) return &at->second;
+    auto rows = ctx.sql("SELECT version, checksum, size_bytes, manifest, manifest_sha256 FROM firmware WHERE firmware_id = ?", {firmware_id});
+    if (rows.empty()) return nullptr;
+    if (releases_.size() > 1000) releases_.clear();      // a cache, nothing more
+    release_info r;
+    r.firmware_id = firmware_id, r.version = kit::text(rows[0][0]), r.checksum = kit::text(rows[0][1]);
+    r.size_bytes = kit::integer(rows[0][2]), r.manifest = kit::text(rows[0][3]);
+    if (auto d = fw::parse_digest(r.checksum)) r.sha256 = *d;
+    if (auto d = fw::parse_digest(kit::text(rows[0][4]))) r.manifest_sha256 = *d;
+    return &releases_.emplace(firmware_id, std::move(r)).first->second;
+}
+
+std::uint64_t command_mint::next_seq(sdk::context& ctx) {
+    // The stored clock never goes back, so neither does the sequence; a thousand per millisecond is more than we can sign.
+    return last_seq_ = std::max(last_seq_ + 1, static_cast<std::uint64_t>(ctx.now()) * 1000);
+}
+
+std::string command_mint::url_of(release_info const& r, order const& o, std::int64_t expires_s) const {
+    fw::url_grant g;
+    g.image = r.sha256, g.device = o.serial_no, g.command_id = o.command_id, g.expires = expires_s;
+    auto path = fw::sign_url(*ring_, g);
+    if (!path) throw std::runtime_error("URL for " + std::string{o.serial_no} + ": " + path.error().message());
+    return url_base_ + *path;
+}
+
+std::string command_mint::envelope(sdk::context& ctx, char const* command, release_info const* r, order const& o, std::uint64_t seq,
+                                   std::int64_t issued, std::int64_t expires) const {
+    if (!key_) return {};
+    fw::signed_command c;
+    c.command = command, c.device_id = o.serial_no, c.seq = seq, c.issued_at = issued, c.expires_at = expires;
+    c.campaign_id = o.campaign_id, c.command_id = o.command_id;
+    if (r) {
+        c.version = r->version, c.sha256 = r->sha256, c.size_bytes = static_cast<std::uint64_t>(r->size_bytes);
+        c.manifest_sha256 = r->manifest_sha256;
+    }
+    auto e = fw::make_command(c, *key_);
+    if (!e) return ctx.log(sdk::level::error, "command not signed: " + e.error().message()), std::string{};
+    return e->to_json();
+}
+
+void command_mint::publish(sdk::context& ctx, order const& o, std::string const& payload) {
+    std::string topic = "devices/" + std::string{o.serial_no} + "/command", back = "devices/" + std::string{o.serial_no} + "/status";
+    sdk::publication p;
+    p.topic = topic, p.payload = payload, p.response_topic = back, p.correlation_data = o.command_id, p.traceparent = o.traceparent;
+    p.expiry_s = static_cast<std::uint32_t>(std::clamp<std::int64_t>(o.life_ms / 1000, 1, 0xffffffff));
+    ctx.publish(p);
+}
+
+void command_mint::send_update(sdk::context& ctx, release_info const& r, order const& o) {
+    std::int64_t issued = ctx.wall() / 1000, expires = issued + std::max<std::int64_t>(o.life_ms / 1000, 1);
+    auto seq = next_seq(ctx);
+    kit::json_object out;
+    out.text("command", "ota_update").text("version", r.version).text("url", url_of(r, o, expires)).text("checksum", r.checksum);
+    out.number("size_bytes", r.size_bytes).text("campaign_id", o.campaign_id).text("command_id", o.command_id).text("device_id", o.serial_no);
+    out.number("seq", static_cast<std::int64_t>(seq)).number("issued_at", issued).number("expires_at", expires);
+    if (!r.manifest.empty()) out.raw("manifest", r.manifest);
+    if (auto e = envelope(ctx, "ota_update", &r, o, seq, issued, expires); !e.empty()) out.raw("envelope", e);
+    if (!o.traceparent.empty()) out.text("traceparent", o.traceparent);
+    publish(ctx, o, out.str());
+}
+
+void command_mint::send_cancel(sdk::context& ctx, order const& o) {
+    std::int64_t issued = ctx.wall() / 1000, expires = issued + std::max<std::int64_t>(o.life_ms / 1000, 1);
+    auto seq = next_seq(ctx);
+    kit::json_object out;
+    out.text("command", "cancel").text("campaign_id", o.campaign_id).text("command_id", o.command_id).text("device_id", o.serial_no);
+    out.number("seq", static_cast<std::int64_t>(seq)).number("issued_at", issued).number("expires_at", expires);
+    if (auto e = envelope(ctx, "cancel", nullptr, o, seq, issued, expires); !e.empty()) out.raw("envelope", e);
+    publish(ctx, o, out.str());
+}
+
+void command_mint::send_url(sdk::context& ctx, release_info const& r, order const& o) {
+    std::int64_t expires = ctx.wall() / 1000 + std::max<std::int64_t>(o.life_ms / 1000, 1);
+    publish(ctx, o, kit::json_object{}.text("command", "url").text("campaign_id", o.campaign_id).text("command_id", o.command_id)
+                        .text("url", url_of(r, o, expires)).number("expires_at", expires).str());
+}
+
+void command_mint::send_report(sdk::context& ctx, std::string_view serial_no) {
+    publish(ctx, {.serial_no = serial_no, .life_ms = 60'000}, R"({"command":"report"})");
+}
+
+}

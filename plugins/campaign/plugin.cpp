@@ -1,0 +1,229 @@
+#include "plugins/campaign/plugin.hpp"
+
+#include "plugins/campaign/tables.hpp"
+#include "plugins/campaign/views.hpp"
+#include "plugins/kit/fields.hpp"
+#include "plugins/kit/json_out.hpp"
+#include "plugins/kit/row.hpp"
+#include "storage/firmware/ids.hpp"
+
+#include <boost/json/serialize.hpp>
+
+namespace airmail::plugins {
+
+namespace fw = storage::firmware;
+using namespace campaign;
+using kit::params, kit::refusal, kit::txt;
+
+sdk::declaration campaign_plugin::declare() {
+    sdk::declaration d;
+    d.ready_topic = "devices/{id}/command", d.after = {"ota.registry", "ota.firmware"};
+    d.topics = {{.filter = "devices/{id}/request", .durable = true}, {.filter = "devices/{id}/command", .dir = sdk::direction::down}};
+    d.tables = tables();
+    auto get = [&](char const* name, char const* path, char const* doc) { d.methods.push_back({name, "viewer", "GET", path, doc, false}); };
+    auto post = [&](char const* name, char const* path, char const* doc) { d.methods.push_back({name, "operator", "POST", path, doc, true}); };
+    post("campaign.create", "/api/v1/campaigns", "Makes a campaign (pending) and the rows of the devices it is for.");
+    post("campaign.start", "/api/v1/campaigns/{id}/start", "Opens the first phase.");
+    post("campaign.pause", "/api/v1/campaigns/{id}/pause", "Stops admission; devices under way go on.");
+    post("campaign.resume", "/api/v1/campaigns/{id}/resume", "Goes on.");
+    post("campaign.advance", "/api/v1/campaigns/{id}/advance", "Opens the next phase now, whatever its gate says.");
+    post("campaign.cancel", "/api/v1/campaigns/{id}/cancel", "Stops everything that can still be stopped.");
+    post("campaign.retry", "/api/v1/campaigns/{id}/devices/{device}/retry", "A new attempt for one device, also after a rollback.");
+    get("campaign.list", "/api/v1/campaigns", "Campaigns, newest first.");
+    get("campaign.get", "/api/v1/campaigns/{id}", "One campaign.");
+    get("campaign.devices", "/api/v1/campaigns/{id}/devices", "Its devices.");
+    get("campaign.explain", "/api/v1/campaigns/{id}/devices/{device}", "One device, and what it waits for.");
+    get("campaign.events", "/api/v1/campaigns/{id}/events", "What happened, in order.");
+    get("campaign.watch", "/api/v1/campaigns/{id}/watch", "The campaign and its newest events.");
+    get("campaign.audit", "/api/v1/campaigns/{id}/audit", "Counts all rows anew and compares.");
+    d.methods.push_back({"campaign.report", "admin", "", "", "What a device says of an update; for other plugins.", false});
+    d.metrics = {{"commands_sent", "update commands sent"}, {"stale_events", "statuses and evidence that changed nothing"},
+                 {"unknown_requests", "devices/+/request with an unknown word"}, {"unknown_reports", "statuses about unknown campaigns"}};
+    return d;
+}
+
+sdk::verdict campaign_plugin::message(sdk::message_view const& m) {
+    std::string what, command_id;
+    auto id = m.topic.substr(8, m.topic.size() - 8 - 8);       // between "devices/" and "/request"
+    if (!kit::each_field(m.payload, [&](std::string_view name, kit::field const& f) {
+            if (name == "request" && f.is_string()) what = f.text;
+            else if (name == "command_id" && f.is_string()) command_id = f.text;
+        })) {
+        ctx.metric_add("unknown_requests", 1);
+        return sdk::verdict::ok;
+    }
+    engine_.request(id, what, command_id);
+    return sdk::verdict::ok;
+}
+
+void campaign_plugin::session(sdk::session_view const& s) {
+    if (s.change == sdk::session_change::ready) engine_.ready(s.identity, s.connection);
+    else if (s.change != sdk::session_change::connect) engine_.gone(s.identity, s.connection);
+}
+
+void campaign_plugin::method(sdk::call_view const& c) {
+    kit::answer(ctx, c.handle, [&](int& status) -> std::string {
+        if (c.method == "campaign.report") return report(c.params, status);
+        params p{c.params};
+        auto verb = c.method.substr(c.method.find('.') + 1);
+        if (verb == "create") return create(p, c, status);
+        if (verb == "list") return list(p);
+        if (verb == "get") return campaign_json(load(p));
+        if (verb == "devices") return devices(p);
+        if (verb == "explain") return one_device(p);
+        if (verb == "events" || verb == "watch") return events(p, verb == "watch");
+        if (verb == "audit") return audit(p);
+        return operate(verb, p, c);
+    });
+}
+
+campaign_row campaign_plugin::load(params const& p) {
+    auto id = p.required("id");
+    if (auto c = load_campaign(ctx, id)) return std::move(*c);
+    throw refusal{404, "campaign.not_found", "no campaign " + id};
+}
+
+std::string campaign_plugin::serial_of(std::string const& device) {
+    auto rows = ctx.sql("SELECT serial_no FROM devices WHERE (tenant = 0 AND serial_no = ?1) OR device_id = ?1", {device});
+    return rows.empty() ? device : std::string{kit::text(rows[0][0])};
+}
+
+std::string campaign_plugin::create(params const& p, sdk::call_view const& call, int& status) {
+    campaign_row c;
+    c.id = p.text("campaign_id");
+    if (c.id.empty()) c.id = fw::new_id(ctx.wall());
+    if (!fw::is_serial_no(c.id)) throw refusal{400, "campaign.bad_id", "campaign_id must be 1 to 64 of [A-Za-z0-9._:-]"};
+    if (load_campaign(ctx, c.id)) throw refusal{409, "campaign.exists", "campaign " + c.id + " exists"};
+    c.name = p.required("name"), c.firmware_id = p.required("firmware_id");
+    auto rows = ctx.sql("SELECT version FROM firmware WHERE firmware_id = ?", {c.firmware_id});
+    if (rows.empty()) throw refusal{404, "campaign.no_firmware", "no firmware " + c.firmware_id};
+    c.to_version = kit::text(rows[0][0]);
+    auto as_json = [&](char const* key) {
+        auto v = p.find(key);
+        return !v ? std::string{} : v->is_string() ? std::string{v->as_string().data(), v->as_string().size()} : boost::json::serialize(*v);
+    };
+    c.target_criteria = parse_criteria(as_json("target_criteria")).json;
+    auto const& s = engine_.set();
+    std::string why;
+    auto phases = parse_phases(as_json("phases"), s.phase_soak, s.phase_success, why);
+    if (!phases) throw refusal{400, "campaign.bad_phases", why};
+    c.phases = std::move(*phases), c.phases_text = phases_json(c.phases);
+    c.max_in_flight = p.number("max_in_flight", s.max_in_flight, 1, 10'000'000), c.rate_per_min = p.number("rate_per_min", s.rate_per_min, 0, 100'000'000);
+    c.dynamic = p.flag("dynamic").value_or(false), c.allow_downgrade = p.flag("allow_downgrade").value_or(false);
+    c.start_at = p.number("start_at", 0, 0, 1LL << 40) * 1000, c.expires_at = p.number("expires_at", 0, 0, 1LL << 40) * 1000;
+    if (c.expires_at > 0 && c.expires_at <= ctx.wall()) throw refusal{400, "campaign.bad_parameter", "expires_at is in the past"};
+    c.status = "pending", c.stage = c.start_at > 0 ? "scheduled" : "draft";
+    c.created_by = call.caller, c.created_at = c.updated_at = ctx.wall(), c.traceparent = call.traceparent;
+    c.salt = static_cast<std::int64_t>(std::hash<std::string>{}(c.id) & 0x7fffffff);
+    auto made = engine_.prepare(std::move(c), call.caller);
+    status = 201;
+    if (p.flag("start").value_or(false)) made = engine_.launch(made.id, call.caller);
+    return campaign_json(made);
+}
+
+std::string campaign_plugin::operate(std::string_view verb, params const& p, sdk::call_view const& call) {
+    auto id = p.required("id"), reason = p.text("reason");
+    if (verb == "start") return campaign_json(engine_.launch(id, call.caller));
+    if (verb == "pause") return campaign_json(engine_.pause(id, call.caller, reason));
+    if (verb == "resume") return campaign_json(engine_.resume(id, call.caller));
+    if (verb == "advance") return campaign_json(engine_.advance(id, call.caller));
+    if (verb == "retry") {
+        auto serial = serial_of(p.required("device"));
+        engine_.retry(id, call.caller, serial);
+        return device_json(*load_device(ctx, id, serial), ctx.now(), ctx.wall());
+    }
+    if (verb != "cancel") throw refusal{404, "api.no_such_method", "no method campaign." + std::string{verb}};
+    cancel_count n;
+    auto c = engine_.cancel(id, call.caller, reason, n);
+    auto counts = kit::json_object{}.number("stopped", n.stopped).number("asked", n.asked).number("too_late", n.too_late).number("offline", n.offline).str();
+    return campaign_json(c, "\"cancel\":" + counts);
+}
+
+std::string campaign_plugin::list(params const& p) {
+    auto status = p.text("status"), after = p.text("after");
+    auto limit = p.number("limit", 50, 1, 1000);
+    auto ids = ctx.sql("SELECT campaign_id FROM campaigns WHERE (?1 = '' OR status = ?1) AND (?2 = '' OR (created_at, campaign_id) < "
+                       "(SELECT created_at, campaign_id FROM campaigns WHERE campaign_id = ?2)) ORDER BY created_at DESC, campaign_id DESC LIMIT ?3",
+                       {status, after, limit + 1});
+    kit::json_array out;
+    kit::json_object reply;
+    std::string last;
+    for (std::size_t i = 0; i < ids.size() && i < static_cast<std::size_t>(limit); ++i)
+        last = kit::text(ids[i][0]), out.add(campaign_json(*load_campaign(ctx, last)));
+    reply.raw("campaigns", out.str());
+    ids.size() > static_cast<std::size_t>(limit) ? reply.text("next", last) : reply.null("next");
+    return reply.str();
+}
+
+std::string campaign_plugin::devices(params const& p) {
+    auto c = load(p);
+    auto limit = p.number("limit", 100, 1, 1000);
+    auto rows = load_devices(ctx, "c.campaign_id = ? AND c.serial_no > ? AND (?3 = '' OR c.status = ?3) AND (?4 = '' OR c.stage = ?4) AND "
+                                  "(?5 = '' OR c.reason = ?5) ORDER BY c.serial_no LIMIT ?6",
+                             {c.id, p.text("after"), p.text("status"), p.text("stage"), p.text("reason"), limit + 1});
+    kit::json_array out;
+    kit::json_object reply;
+    for (std::size_t i = 0; i < rows.size() && i < static_cast<std::size_t>(limit); ++i) out.add(device_json(rows[i], ctx.now(), ctx.wall()));
+    reply.raw("devices", out.str());
+    rows.size() > static_cast<std::size_t>(limit) ? reply.text("next", rows[static_cast<std::size_t>(limit) - 1].serial_no) : reply.null("next");
+    return reply.str();
+}
+
+std::string campaign_plugin::one_device(params const& p) {
+    auto c = load(p);
+    auto serial = serial_of(p.required("device"));
+    auto d = load_device(ctx, c.id, serial);
+    if (!d) throw refusal{404, "campaign.no_such_device", serial + " is not in campaign " + c.id};
+    kit::json_array events;
+    for (auto const& v : ctx.sql("SELECT " + std::string{event_columns} + " FROM campaign_events WHERE campaign_id = ? AND serial_no = ? ORDER BY seq DESC LIMIT 100",
+                                 {c.id, serial}))
+        events.add(event_json(v));
+    auto out = device_json(*d, ctx.now(), ctx.wall());
+    out.pop_back();
+    out += ",\"why\":";
+    sdk::append_json(out, explain(c, *d, engine_.connected(serial), ctx.now()));
+    return out + ",\"events\":" + events.str() + "}";
+}
+
+std::string campaign_plugin::events(params const& p, bool with_campaign) {
+    auto c = load(p);
+    auto after = p.number("after", 0, 0, INT64_MAX), limit = p.number("limit", 500, 1, 5000);
+    kit::json_array out;
+    std::int64_t last = after;
+    for (auto const& v : ctx.sql("SELECT " + std::string{event_columns} + " FROM campaign_events WHERE campaign_id = ? AND seq > ? ORDER BY seq LIMIT ?", {c.id, after, limit}))
+        out.add(event_json(v)), last = kit::integer(v[0]);
+    auto tail = "\"events\":" + out.str() + ",\"next\":" + std::to_string(last);
+    return with_campaign ? campaign_json(c, tail) : "{" + tail + "}";
+}
+
+std::string campaign_plugin::audit(params const& p) {
+    auto c = load(p);
+    auto again = recount(ctx, c.id);
+    std::int64_t drift = again == c.n ? 0 : 1;
+    for (int i = 0; i < 6; ++i) drift += std::abs(again.by_status[i] - c.n.by_status[i]);
+    return kit::json_object{}.number("drift", drift).raw("stored", counters_json(c.n)).raw("recounted", counters_json(again)).str();
+}
+
+std::string campaign_plugin::report(std::string_view json, int& status) {
+    campaign::report r;
+    std::pair<std::string_view, std::string*> const texts[] = {
+        {"kind", &r.kind}, {"serial_no", &r.serial_no}, {"campaign_id", &r.campaign_id}, {"command_id", &r.command_id}, {"word", &r.word},
+        {"reason", &r.reason}, {"error", &r.error}, {"current_firmware", &r.current_firmware}, {"failed_firmware", &r.failed_firmware},
+        {"last_command_id", &r.last_command_id}, {"last_result", &r.last_result}, {"boot", &r.boot}};
+    bool good = kit::each_field(json, [&](std::string_view name, kit::field const& f) {
+        if (f.is_string())
+            for (auto const& [key, to] : texts)
+                if (key == name) to->assign(f.text);
+        if (name == "progress") r.progress = f.integer().value_or(-1);
+        if (name == "bytes") r.bytes = f.integer().value_or(0);
+        if (name == "first") r.first = f.text == "true";
+        if (name == "changed") r.changed = f.text == "true";
+    });
+    if (!good) throw refusal{400, "campaign.bad_report", "not a report"};
+    bool watch = false;
+    status = engine_.take(r, watch);
+    if (status == 404) ctx.metric_add("unknown_reports", 1);
+    return watch ? R"({"watch":true})" : R"({"watch":false})";
+}
+
+}

@@ -1,0 +1,44 @@
+#pragma once
+// ota.firmware: images come in (POST /api/v1/firmware, checked before they are kept) and go out (/fw/<sha256>, signed URLs only).
+
+#include "plugins/kit/params.hpp"
+#include "plugins/sdk/plugin.hpp"
+#include "storage/firmware/envelope.hpp"
+#include "storage/firmware/firmware_store.hpp"
+#include "storage/firmware/signed_url.hpp"
+
+#include <optional>
+
+namespace airmail::plugins {
+
+/// Owned by: the registry lane. Uploads are hashed and verified on it: minutes-long images are the operators' own doing.
+class firmware_plugin final : public sdk::plugin {
+public:
+    using plugin::plugin;
+    static std::string_view id() { return "ota.firmware"; }
+    static sdk::declaration declare();
+    void configure() override;
+    void method(sdk::call_view const& c) override;
+    void http(sdk::http_view const& r) override;
+    void committed() override;
+
+private:
+    struct upload;
+    std::string take(sdk::http_view const& r, int& status);
+    upload inspect(sdk::http_view const& r);
+    sdk::http_reply serve(sdk::http_view const& r);
+    bool revoked(std::string const& serial, std::string const& command_id);
+    std::string list(kit::params const& p);
+    std::string get(std::string const& id);
+    std::string remove(std::string const& id);
+
+    std::optional<storage::firmware::firmware_store> store_;
+    std::optional<storage::firmware::url_key_ring> ring_;
+    storage::firmware::signers release_keys_;
+    std::string url_base_;
+    std::int64_t rate_ = 0;
+    bool unsigned_allowed_ = false;
+    std::vector<std::string> doomed_;              // checksums of deleted rows, until the commit
+};
+
+}

@@ -1,0 +1,35 @@
+#pragma once
+// devices and device_tags: the document's columns, and additive ones.
+
+namespace airmail::plugins::registry {
+
+// Times are unix ms. A device never seen has last_seen = created_at and ever_seen 0 (PRODUCT). `hash` spreads devices over buckets.
+inline constexpr char devices_1[] = R"(CREATE TABLE devices(
+    device_id        TEXT PRIMARY KEY NOT NULL,
+    tenant           INTEGER NOT NULL DEFAULT 0,
+    serial_no        TEXT NOT NULL,
+    model            TEXT NOT NULL DEFAULT '',
+    current_firmware TEXT NOT NULL DEFAULT '',
+    last_seen        INTEGER NOT NULL,
+    status           TEXT NOT NULL DEFAULT 'offline' CHECK(status IN ('online','offline','updating')),
+    created_at       INTEGER NOT NULL,
+    updated_at       INTEGER NOT NULL,
+    registration     TEXT NOT NULL DEFAULT 'accepted' CHECK(registration IN ('accepted','quarantined','blocked','imported')),
+    ever_seen        INTEGER NOT NULL DEFAULT 0,
+    hash             INTEGER NOT NULL,
+    keys_version     INTEGER,
+    security_counter INTEGER,
+    boot_slot        TEXT NOT NULL DEFAULT '',
+    UNIQUE(tenant, serial_no)
+) STRICT;
+CREATE INDEX devices_by_model ON devices(model, current_firmware);
+CREATE INDEX devices_by_status ON devices(status);)";
+
+inline constexpr char tags_1[] = R"(CREATE TABLE device_tags(
+    device_id TEXT NOT NULL,
+    tag       TEXT NOT NULL,
+    PRIMARY KEY(device_id, tag)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX device_tags_by_tag ON device_tags(tag);)";
+
+}
