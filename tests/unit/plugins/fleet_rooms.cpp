@@ -7,7 +7,7 @@ using namespace fleet;
 
 TEST_CASE("registration: allow, quarantine, deny") {
     SUBCASE("quarantine") {
-        house h({{"ota_registration", "quarantine"}});
+        house h(opts{{"ota_registration", "quarantine"}});
         h.upload();
         h.device("d1");
         CHECK(member(h.b.call("device.get", R"({"id":"d1"})").json, "registration") == "quarantined");
@@ -18,7 +18,7 @@ TEST_CASE("registration: allow, quarantine, deny") {
         CHECK(h.commands("d1").size() == 1);
     }
     SUBCASE("deny, unless imported") {
-        house h({{"ota_registration", "deny"}});
+        house h(opts{{"ota_registration", "deny"}});
         h.device("d1");
         CHECK(h.b.call("device.get", R"({"id":"d1"})").status == 404);
         CHECK(h.b.metric("refused") == 1);
@@ -29,8 +29,8 @@ TEST_CASE("registration: allow, quarantine, deny") {
         h.heartbeat("d1");
         CHECK(member(h.b.call("device.get", R"({"id":"d1"})").json, "registration") == "accepted");
     }
-    CHECK_THROWS(house({{"ota_registration", "perhaps"}}));
-    CHECK_THROWS(house({{"ota_stall_timeout", "soon"}}));
+    CHECK_THROWS(house(opts{{"ota_registration", "perhaps"}}));
+    CHECK_THROWS(house(opts{{"ota_stall_timeout", "soon"}}));
 }
 
 TEST_CASE("a payload that names another device is refused, counted and alarmed") {
@@ -137,7 +137,7 @@ TEST_CASE("uploads: a good release is taken once, a bad one never") {
     SUBCASE("not signed") {
         std::ofstream{h.at("plain")} << "just bytes";
         CHECK(member(h.post(h.at("plain")).body, "code") == "firmware.unsigned");
-        house lax({{"ota_unsigned_firmware", "allow"}});
+        house lax(opts{{"ota_unsigned_firmware", "allow"}});
         std::ofstream{lax.at("plain")} << "just bytes";
         CHECK(lax.post(lax.at("plain")).status == 400);
         CHECK(lax.post(lax.at("plain"), "version=v2&model=TX-100").status == 201);
