@@ -103,7 +103,7 @@ outcome engine::step(device_entry& d, event const& e, std::string_view detail) {
         follow_status(d, status_of(before.at));
         if (in_flight(before) && !in_flight(d.row)) work_.replan.insert(d.serial_no), work_.admit = true;
     }
-    if (out.has(stale)) ctx.metric_add("stale_events", 1);
+    if (out.has(stale)) ctx.metric_add("airmail_campaign_stale_events_total", 1);
     act(*c, d, out);
     return out;
 }
@@ -134,7 +134,7 @@ void engine::send(campaign_row& c, device_entry& d) {
     bool renews = renewable_.contains(d.serial_no);
     mint_.send_update(ctx, *r, {.campaign_id = c.id, .command_id = d.command_id, .serial_no = d.serial_no, .traceparent = d.traceparent,
                                 .life_ms = renews ? set_.url_life_renewable : set_.url_life});
-    ctx.metric_add("commands_sent", 1);
+    ctx.metric_add("airmail_campaign_commands_total", 1);
 }
 
 void engine::follow_status(device_entry const& d, status before) {
