@@ -86,7 +86,8 @@ outcome engine::step(device_entry& d, event const& e, std::string_view detail) {
     auto next = d.row;
     if (terminal(before)) next.connected = connected(d.serial_no);      // nobody told it meanwhile
     auto out = apply(next, e, ctx.now(), set_.t);
-    if (in_flight(next) && !in_flight(before) && busy_elsewhere(d)) return {.actions = stale};      // one update per device
+    // One update per device. Who admits has looked already.
+    if (in_flight(next) && !in_flight(before) && e.what != event_kind::admit && busy_elsewhere(d)) return {.actions = stale};
     d.row = next;
     if (out.changed) {
         c->n.add(before, -1), c->n.add(d.row, +1), touch(*c);

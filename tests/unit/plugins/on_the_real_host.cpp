@@ -36,6 +36,7 @@ struct real : airmail::host::test::rig {
         auto match = host->match_route("POST", "/api/v1/firmware");
         REQUIRE(match.to_route);
         airmail::host::http_request q{.verb = "POST", .path = "/api/v1/firmware", .body_file = ground.at("signed")};
+        q.who = {.name = "tester", .role = "operator", .request_id = "r-1"};
         q.body_sha256 = airmail::storage::firmware::to_hex(*airmail::storage::firmware::hash_file(q.body_file));
         q.body_size = std::filesystem::file_size(q.body_file);
         auto got = std::make_shared<airmail::host::http_answer>();
