@@ -78,6 +78,8 @@ public:
         writer_->submit(std::move(c), std::move(done));
     }
 
+    boost::system::result<void> backup(std::string const& directory, std::string& why) override { return journal_->backup(directory, why); }
+
     std::int64_t now_ms() const override { return clock_base_ms_ + options_.steady_ms(); }
     session_number new_session_number() override { return vitals_.next_session.fetch_add(1); }
 

@@ -52,6 +52,8 @@ public:
     virtual std::vector<std::pair<lsn, message_ptr>> read(std::uint32_t consumer_bit, lsn after, std::size_t max) = 0;
     virtual void scan_state(std::uint32_t plugin, std::function<void(std::uint64_t, std::vector<std::uint8_t>)> const& f) = 0;
 
+    virtual boost::system::result<void> backup(std::string const& directory, std::string& why) = 0;
+
     /// Last words, after the last commit. Writer thread.
     virtual void close() = 0;
 };

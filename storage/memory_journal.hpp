@@ -26,6 +26,9 @@ public:
     std::vector<message_ptr> fetch(std::vector<lsn> const& which) override;
     std::vector<std::pair<lsn, message_ptr>> read(std::uint32_t consumer_bit, lsn after, std::size_t max) override;
     void scan_state(std::uint32_t plugin, std::function<void(std::uint64_t, std::vector<std::uint8_t>)> const& f) override;
+    boost::system::result<void> backup(std::string const&, std::string& why) override {
+        return why = "level memory has nothing to copy", errc::not_found;
+    }
     void close() override {}
 
 private:

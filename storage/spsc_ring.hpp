@@ -36,8 +36,11 @@ public:
     }
     /// Values ever pushed. Producer only.
     std::uint64_t pushed() const { return tail_.load(std::memory_order_relaxed); }
-    /// How many are in the ring, as the producer may know it.
-    std::size_t size() const { return static_cast<std::size_t>(tail_.load(std::memory_order_relaxed) - head_.load(std::memory_order_acquire)); }
+    /// How many are in the ring; from a third thread only about. The head is read first: it never passes a later tail.
+    std::size_t size() const {
+        auto head = head_.load(std::memory_order_acquire);
+        return static_cast<std::size_t>(tail_.load(std::memory_order_acquire) - head);
+    }
 
     // Consumer.
 

@@ -1,6 +1,7 @@
 #include "storage/writer.hpp"
 
 #include <algorithm>
+#include <cassert>
 
 namespace airmail::storage {
 
@@ -146,6 +147,7 @@ bool writer::take(change& c) {
 void writer::normalise(change& c) const {
     auto* m = std::get_if<put_message>(&c);
     if (m == nullptr) return;
+    assert(m->body);
     m->consumers &= consumers_.mask();
     auto by_session = [](reference const& a, reference const& b) { return a.session < b.session; };
     if (!std::is_sorted(m->references.begin(), m->references.end(), by_session))

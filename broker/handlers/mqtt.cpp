@@ -139,10 +139,7 @@ bool mqtt::may_receive(router::member& m, std::string_view topic, std::uint64_t 
 
 void mqtt::publish(storage::message_ptr m, std::function<void(bool)> done) {
     router::publish_options o;
-    if (world_.gate) {
-        o.consumers = world_.gate->consumers_of(m->topic());
-        if (m->qos() == 0 && o.consumers) world_.gate->deliver_qos0(m, std::exchange(o.consumers, 0));
-    }
+    show_plugins(m, o);
     router::ack_promise p;
     bool const waits = m->qos() > 0 || m->retain();
     if (done && !waits) done(true);

@@ -58,6 +58,7 @@ public:
     void restore(storage::subscription_record const& r);
     router::fanout& routes() { return fanout_; }
     sessions& all() { return sessions_; }
+    shard::shard& on() { return shard_; }
 
 private:
     struct hello;
@@ -83,6 +84,7 @@ private:
     codec::reason publish_allowed(peer& from, session::session& s, codec::publish_view const& p, std::string_view topic, std::uint64_t hash);
     bool refuse(peer& from, codec::publish_view const& p, codec::reason r);
     void route(session::session& s, peer& from, codec::publish_view const& p, std::string_view topic);
+    void show_plugins(storage::message_ptr const& m, router::publish_options& o);
     void regulate(peer& from, session::session& s, std::size_t bytes);
     void resume_paused();
 

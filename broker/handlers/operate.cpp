@@ -1,6 +1,14 @@
 // What operators ask of a shard: who is here, disconnect one, leave in peace.
 
+#include "broker/handlers/operate.hpp"
+
 #include "broker/handlers/parked.hpp"
+#include "broker/router/keyed_hash.hpp"
+#include "broker/shard/task.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <mutex>
 
 namespace airmail::handlers {
 
@@ -55,6 +63,55 @@ void mqtt::drain() {
     sessions_.each([&](session::session& s) {
         if (s.connected()) peer_of(s).close(codec::reason::server_shutting_down, "draining");
     });
+}
+
+namespace {
+
+/// Asks every shard in turn by mail and adds up what they say.
+template <class Sum> struct round {
+    Sum sum{};
+    std::size_t left = 0;
+    std::mutex lock;
+    std::function<void(Sum)> done;
+    template <class Add> void one(Add&& add) {
+        std::unique_lock hold{lock};
+        add(sum);
+        if (--left != 0) return;
+        hold.unlock();
+        if (done) done(std::move(sum));
+    }
+};
+
+}
+
+void publish(world& w, storage::message_ptr m, std::function<void(bool)> done) {
+    auto& there = *w.shards[router::fanout::home(router::keyed_hash(m->topic()), static_cast<unsigned>(w.shards.size()))];
+    there.on().post_external([&there, m = std::move(m), done = std::move(done)]() mutable { there.publish(std::move(m), std::move(done)); });
+}
+
+void kick(world& w, std::string identity, codec::reason r, bool end, std::function<void(std::size_t)> done) {
+    auto all = std::make_shared<round<std::size_t>>();
+    all->left = w.shards.size(), all->done = std::move(done);
+    for (auto* p : w.shards)
+        p->on().post_external([p, all, identity, r, end] {
+            auto const n = p->kick(identity, r, end);
+            all->one([n](std::size_t& sum) { sum += n; });
+        });
+}
+
+void list(world& w, std::function<void(std::vector<session_info>)> done) {
+    auto all = std::make_shared<round<std::vector<session_info>>>();
+    all->left = w.shards.size(), all->done = std::move(done);
+    for (auto* p : w.shards)
+        p->on().post_external([p, all] {
+            auto rows = p->list();
+            all->one([&rows](auto& sum) { std::ranges::move(rows, std::back_inserter(sum)); });
+        });
+}
+
+void drain(world& w) {
+    w.draining = true;
+    for (auto* p : w.shards) p->on().post_external([p] { p->drain(); });
 }
 
 }

@@ -33,14 +33,21 @@ struct login {
 /// `done(allowed, role)`, on any thread, exactly once.
 using login_done = std::function<void(bool allowed, std::string role)>;
 
+/// Which lanes want a topic. A stored message: `consumers` goes with it into the log, and it is posted to `loose`. One that
+/// is not stored (QoS 0, level memory): it is posted to `loose | durable`.
+struct wanted {
+    std::uint32_t consumers = 0;   // bits of storage::put_message::consumers
+    std::uint32_t durable = 0;     // the same lanes, by index
+    std::uint32_t loose = 0;
+};
+
 /// Called by every shard's thread; must not block.
 class plugin_gate {
 public:
     virtual ~plugin_gate() = default;
-    /// Lanes that declared a topic matching this name: bits as store::add_consumer gave them.
-    virtual std::uint32_t consumers_of(std::string_view topic) const = 0;
-    /// A QoS 0 message for those lanes: straight into their queues, by their overflow policy.
-    virtual void deliver_qos0(storage::message_ptr const& m, std::uint32_t consumers) = 0;
+    virtual wanted wanted_by(std::string_view topic) const = 0;
+    /// Straight into the queues of those lanes, by their overflow policy.
+    virtual void post(storage::message_ptr const& m, std::uint32_t lanes) = 0;
     /// Is this filter the ready topic of some plugin for this identity ("devices/{id}/command")?
     virtual bool is_ready_filter(std::string_view identity, std::string_view filter) const = 0;
     virtual void on_session(session_event const& e) = 0;

@@ -102,13 +102,20 @@ void mqtt::route(session::session& s, peer& from, codec::publish_view const& p, 
     o.durable = rules.durable;
     o.retained_per_identity = rules.retained_per_identity_max;
     o.remember_id = p.qos == 2 && s.stored;
-    if (world_.gate) {
-        o.consumers = world_.gate->consumers_of(topic);
-        if (p.qos == 0 && o.consumers) world_.gate->deliver_qos0(m, std::exchange(o.consumers, 0));
-    }
+    show_plugins(m, o);
     router::ack_promise promise;
     if (p.qos > 0) promise = {from.connection_number(), s.number, p.packet_id, p.qos};
     fanout_.publish(std::move(m), promise, o);
+}
+
+void mqtt::show_plugins(storage::message_ptr const& m, router::publish_options& o) {
+    if (!world_.gate) return;
+    auto const w = world_.gate->wanted_by(m->topic());
+    bool const logged = m->qos() > 0 && o.durable;
+    auto const lanes = logged ? w.loose : w.loose | w.durable;
+    if (logged) o.consumers = w.consumers;
+    o.heard = lanes != 0;
+    if (lanes) world_.gate->post(m, lanes);
 }
 
 void mqtt::answer(router::ack_promise const& p, router::outcome o) {

@@ -201,7 +201,7 @@ void fanout::finish(pending_publish& p) {
     bool const retains = p.body->retain() && !p.got.refused;
     bool const stores = p.how.durable && (!p.got.references.empty() || retains || p.how.consumers || p.how.remember_id);
     if (!stores) {
-        auto const o = p.got.refused ? outcome::over_quota : p.got.matched || p.how.consumers ? outcome::routed : outcome::nobody;
+        auto const o = p.got.refused ? outcome::over_quota : p.got.matched || p.how.heard || p.how.consumers ? outcome::routed : outcome::nobody;
         return around_.answer(p.promise, o);
     }
     storage::put_message change;

@@ -51,6 +51,7 @@ public:
 struct publish_options {
     bool durable = true;                       // level of its listener; false = RAM only
     std::uint32_t consumers = 0;               // plugin lanes that must see it in the log
+    bool heard = false;                        // some plugin has it already: not "no matching subscribers"
     bool remember_id = false;                  // QoS 2 of a stored session: keep the packet id too [MQTT-4.3.3-10]
     std::uint32_t retained_per_identity = 0;   // bound, 0 = none
 };

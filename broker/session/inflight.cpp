@@ -3,12 +3,12 @@
 namespace airmail::session {
 
 std::optional<std::uint32_t> outgoing::push(entry&& e, queue_limits const& bound) {
-    auto const size = e.body ? e.body->footprint() : std::size_t{e.size_64} * 64;
+    auto const weight = e.body ? e.body->footprint() : std::size_t{e.size_64} * 64;
     if (bound.messages && size() >= bound.messages) return std::nullopt;
     // Entries that are over stay behind an unacknowledged one: so many of them, then the client must acknowledge the old one.
     if (over_ >= over_max) return std::nullopt;
-    if (bound.bytes && bytes_ + size > bound.bytes) return std::nullopt;
-    e.size_64 = static_cast<std::uint16_t>(std::min<std::size_t>((size + 63) / 64, 65535));
+    if (bound.bytes && bytes_ + weight > bound.bytes) return std::nullopt;
+    e.size_64 = static_cast<std::uint16_t>(std::min<std::size_t>((weight + 63) / 64, 65535));
     bytes_ += std::uint64_t{e.size_64} * 64;
     return queue_.push(std::move(e));
 }

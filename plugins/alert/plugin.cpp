@@ -45,7 +45,7 @@ sdk::declaration alert_plugin::declare() {
     d.methods = {{"alert.list", "viewer", "GET", "/api/v1/alerts", "Alerts, newest first.", false},
                  {"alert.ack", "operator", "POST", "/api/v1/alerts/{id}/ack", "Seen by a person.", true},
                  {"alert.raise", "admin", "", "", "For other plugins.", false}};
-    d.metrics = {{"raised", "alerts raised"}};
+    d.metrics = {{"airmail_alert_raised_total", "alerts raised"}};
     return d;
 }
 
@@ -94,7 +94,7 @@ std::string alert_plugin::put(std::string const& severity, std::string const& ki
     ctx.sql("INSERT INTO alerts(severity, kind, campaign_id, serial_no, text, at, last_at) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6)",
             {severity, kind, campaign, serial, what, ctx.wall()});
     auto json = alert_json(ctx.sql(std::string{columns} + "WHERE alert_id = last_insert_rowid()").at(0));
-    ctx.metric_add("raised", 1);
+    ctx.metric_add("airmail_alert_raised_total", 1);
     ctx.log(severity == "critical" ? sdk::level::error : sdk::level::warn, "alert: " + what, json);
     ctx.publish({.topic = "$ota/alerts", .payload = json});
     return json;

@@ -86,7 +86,8 @@ outcome engine::step(device_entry& d, event const& e, std::string_view detail) {
     auto next = d.row;
     if (terminal(before)) next.connected = connected(d.serial_no);      // nobody told it meanwhile
     auto out = apply(next, e, ctx.now(), set_.t);
-    if (in_flight(next) && !in_flight(before) && busy_elsewhere(d)) return {.actions = stale};      // one update per device
+    // One update per device. Who admits has looked already.
+    if (in_flight(next) && !in_flight(before) && e.what != event_kind::admit && busy_elsewhere(d)) return {.actions = stale};
     d.row = next;
     if (out.changed) {
         c->n.add(before, -1), c->n.add(d.row, +1), touch(*c);
@@ -103,7 +104,7 @@ outcome engine::step(device_entry& d, event const& e, std::string_view detail) {
         follow_status(d, status_of(before.at));
         if (in_flight(before) && !in_flight(d.row)) work_.replan.insert(d.serial_no), work_.admit = true;
     }
-    if (out.has(stale)) ctx.metric_add("stale_events", 1);
+    if (out.has(stale)) ctx.metric_add("airmail_campaign_stale_events_total", 1);
     act(*c, d, out);
     return out;
 }
@@ -134,7 +135,7 @@ void engine::send(campaign_row& c, device_entry& d) {
     bool renews = renewable_.contains(d.serial_no);
     mint_.send_update(ctx, *r, {.campaign_id = c.id, .command_id = d.command_id, .serial_no = d.serial_no, .traceparent = d.traceparent,
                                 .life_ms = renews ? set_.url_life_renewable : set_.url_life});
-    ctx.metric_add("commands_sent", 1);
+    ctx.metric_add("airmail_campaign_commands_total", 1);
 }
 
 void engine::follow_status(device_entry const& d, status before) {

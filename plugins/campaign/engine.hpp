@@ -122,6 +122,7 @@ private:
     void house();
     void deadlines();
     void drain();
+    void drain(campaign_row& c);
     void arm(std::int64_t deadline);
 
     sdk::context& ctx;

@@ -152,7 +152,7 @@ void engine::join(std::string_view serial) {
 void engine::request(std::string_view serial, std::string_view what, std::string_view command_id) {
     unit([&] {
         bool url = what == "url" || what == "url_refresh";
-        if (!url && what != "sync") return ctx.metric_add("unknown_requests", 1);
+        if (!url && what != "sync") return ctx.metric_add("airmail_campaign_unknown_requests_total", 1);
         if (url && connected(serial)) renewable_.insert(std::string{serial});
         for (auto& d : rows_of(serial, false)) {
             auto* c = find(d.campaign_id);

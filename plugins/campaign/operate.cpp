@@ -92,7 +92,7 @@ campaign_row engine::cancel(std::string const& id, std::string_view who, std::st
         }
         auto waiting = ctx.sql("SELECT count(*) FROM campaign_devices WHERE campaign_id = ? AND live = 1 AND (rank = 0 OR rank = 110)", {c.id});
         n.stopped = kit::integer(waiting.at(0).at(0));
-        drain();
+        drain(c);
         return c;
     });
 }

@@ -37,8 +37,8 @@ sdk::declaration campaign_plugin::declare() {
     get("campaign.watch", "/api/v1/campaigns/{id}/watch", "The campaign and its newest events.");
     get("campaign.audit", "/api/v1/campaigns/{id}/audit", "Counts all rows anew and compares.");
     d.methods.push_back({"campaign.report", "admin", "", "", "What a device says of an update; for other plugins.", false});
-    d.metrics = {{"commands_sent", "update commands sent"}, {"stale_events", "statuses and evidence that changed nothing"},
-                 {"unknown_requests", "devices/+/request with an unknown word"}, {"unknown_reports", "statuses about unknown campaigns"}};
+    d.metrics = {{"airmail_campaign_commands_total", "update commands sent"}, {"airmail_campaign_stale_events_total", "statuses and evidence that changed nothing"},
+                 {"airmail_campaign_unknown_requests_total", "devices/+/request with an unknown word"}, {"airmail_campaign_unknown_reports_total", "statuses about unknown campaigns"}};
     return d;
 }
 
@@ -49,7 +49,7 @@ sdk::verdict campaign_plugin::message(sdk::message_view const& m) {
             if (name == "request" && f.is_string()) what = f.text;
             else if (name == "command_id" && f.is_string()) command_id = f.text;
         })) {
-        ctx.metric_add("unknown_requests", 1);
+        ctx.metric_add("airmail_campaign_unknown_requests_total", 1);
         return sdk::verdict::ok;
     }
     engine_.request(id, what, command_id);
@@ -222,7 +222,7 @@ std::string campaign_plugin::report(std::string_view json, int& status) {
     if (!good) throw refusal{400, "campaign.bad_report", "not a report"};
     bool watch = false;
     status = engine_.take(r, watch);
-    if (status == 404) ctx.metric_add("unknown_reports", 1);
+    if (status == 404) ctx.metric_add("airmail_campaign_unknown_reports_total", 1);
     return watch ? R"({"watch":true})" : R"({"watch":false})";
 }
 

@@ -164,15 +164,16 @@ void engine::expire(campaign_row& c) {
 
 /// A cancel's long tail: devices that wait are ended in pieces, so that the lane stays quick.
 void engine::drain() {
-    bool more = false;
-    for (auto const& v : ctx.sql("SELECT campaign_id FROM campaigns WHERE status = 'active' AND stage = 'draining'")) {
-        auto id = std::string{kit::text(v[0])};
-        auto rows = load_devices(ctx, "c.campaign_id = ? AND c.live = 1 AND (c.rank = 0 OR c.rank = 110) LIMIT 2000", {id});
-        for (auto& d : rows) step(d, make(d, event_kind::cancel));
-        more |= rows.size() == 2000;
-        touch(*find(id));
-    }
-    if (more) ctx.timer(drain_timer, ctx.now());
+    for (auto const& v : ctx.sql("SELECT campaign_id FROM campaigns WHERE status = 'active' AND stage = 'draining'"))
+        drain(*find(std::string{kit::text(v[0])}));
+}
+
+void engine::drain(campaign_row& c) {
+    constexpr std::size_t piece = 2000;
+    auto rows = load_devices(ctx, "c.campaign_id = ? AND c.live = 1 AND (c.rank = 0 OR c.rank = 110) LIMIT ?", {c.id, std::int64_t{piece}});
+    for (auto& d : rows) step(d, make(d, event_kind::cancel));
+    touch(c);
+    if (rows.size() == piece) ctx.timer(drain_timer, ctx.now());
 }
 
 }

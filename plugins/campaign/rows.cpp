@@ -14,7 +14,7 @@ enum flag : std::int64_t {
 };
 
 std::int64_t flags_of(device_row const& r) {
-    auto bit = [](bool b, flag f) { return b ? f : 0; };
+    auto bit = [](bool b, flag f) -> std::int64_t { return b ? std::int64_t{f} : 0; };
     return bit(r.issued, f_issued) | bit(r.connected, f_connected) | bit(r.cancel_requested, f_cancel) | bit(r.superseded, f_superseded) |
            bit(r.too_late, f_too_late) | bit(r.installed_anyway, f_installed_anyway) | bit(r.anomaly, f_anomaly) | bit(r.suspect, f_suspect) |
            bit(r.old_seen, f_old_seen) | bit(r.retry_pending, f_retry);

@@ -48,13 +48,13 @@ sdk::declaration config_plugin::declare() {
     d.methods = {{"config.get", "viewer", "GET", "/api/v1/devices/{id}/config", "A device's settings as it reported them, and as they should be.", false},
                  {"config.history", "viewer", "GET", "/api/v1/devices/{id}/config/history", "Changes, newest first.", false},
                  {"config.desired.set", "operator", "PUT", "/api/v1/devices/{id}/config/desired", "What the settings should be; sent now or when it is back.", true}};
-    d.metrics = {{"received", "notify messages"}, {"invalid", "notify messages that are not what the contract says, or one setting too many"}};
+    d.metrics = {{"airmail_config_received_total", "notify messages"}, {"airmail_config_invalid_total", "notify messages that are not what the contract says, or one setting too many"}};
     return d;
 }
 
 sdk::verdict config_plugin::message(sdk::message_view const& m) {
     auto id = m.topic.substr(8, m.topic.size() - 8 - 7);           // between "devices/" and "/notify"
-    ctx.metric_add("received", 1);
+    ctx.metric_add("airmail_config_received_total", 1);
     std::string key, before, after;
     std::int64_t device_ts = 0;
     bool has_value = false;
@@ -66,11 +66,11 @@ sdk::verdict config_plugin::message(sdk::message_view const& m) {
         else if (name == "timestamp") device_ts = f.integer().value_or(0);
     });
     auto rows = ctx.sql("SELECT device_id FROM devices WHERE tenant = 0 AND serial_no = ? AND registration <> 'blocked'", {txt(id)});
-    if (!good || key.empty() || !has_value || rows.empty()) return ctx.metric_add("invalid", 1), sdk::verdict::ok;
+    if (!good || key.empty() || !has_value || rows.empty()) return ctx.metric_add("airmail_config_invalid_total", 1), sdk::verdict::ok;
     std::string device{text(rows[0][0])};
     auto known = ctx.sql("SELECT config_value FROM device_configs WHERE device_id = ? AND config_key = ?", {device, key});
     if (known.empty() && integer(ctx.sql("SELECT count(*) FROM device_configs WHERE device_id = ?", {device}).at(0).at(0)) >= settings_max)
-        return ctx.metric_add("invalid", 1), sdk::verdict::ok;
+        return ctx.metric_add("airmail_config_invalid_total", 1), sdk::verdict::ok;
     ctx.sql("INSERT INTO device_configs(device_id, config_key, config_value, updated_at) VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET "
             "config_value = ?3, updated_at = ?4, reported = 1, desired = CASE WHEN desired = ?3 THEN NULL ELSE desired END", {device, key, after, ctx.wall()});
     remember(device, key, before, after, "device", device_ts);

@@ -82,8 +82,8 @@ sdk::declaration firmware_plugin::declare() {
                  {"firmware.get", "viewer", "GET", "/api/v1/firmware/{id}", "One image.", false},
                  {"firmware.delete", "admin", "DELETE", "/api/v1/firmware/{id}", "Deletes an image no campaign needs.", true}};
     d.routes = {{"POST", "/api/v1/firmware", "operator", "file"}, {"GET", "/fw/{sha256}", "", ""}, {"HEAD", "/fw/{sha256}", "", ""}};
-    d.metrics = {{"uploads", "images taken"}, {"uploads_refused", "images refused"}, {"downloads", "transfers begun"},
-                 {"urls_refused", "requests with a URL that is not good"}};
+    d.metrics = {{"airmail_firmware_uploads_total", "images taken"}, {"airmail_firmware_uploads_refused_total", "images refused"}, {"airmail_firmware_downloads_total", "transfers begun"},
+                 {"airmail_firmware_urls_refused_total", "requests with a URL that is not good"}};
     return d;
 }
 
@@ -121,7 +121,7 @@ void firmware_plugin::http(sdk::http_view const& r) {
         try {
             out.body = take(r, out.status);
         } catch (refusal const& e) {
-            ctx.metric_add("uploads_refused", 1);
+            ctx.metric_add("airmail_firmware_uploads_refused_total", 1);
             out.status = e.status, out.content_type = "application/problem+json", out.body = kit::problem_json(e.code, e.detail);
         }
         return ctx.reply(r.handle, out);
@@ -130,7 +130,7 @@ void firmware_plugin::http(sdk::http_view const& r) {
     try {
         out = serve(r);
     } catch (refusal const& e) {
-        ctx.metric_add("urls_refused", 1);
+        ctx.metric_add("airmail_firmware_urls_refused_total", 1);
         ctx.log(sdk::level::info, "download refused: " + e.detail);
         out.status = e.status, out.content_type = "application/problem+json", out.body = kit::problem_json(e.code, e.detail);
     }
@@ -175,7 +175,7 @@ std::string firmware_plugin::take(sdk::http_view const& r, int& status) {
             {id, u.version, u.models[0], url_base_ + "/fw/" + fw::to_hex(kept->sha256), checksum, static_cast<std::int64_t>(kept->size), ctx.wall(),
              models.str(), static_cast<std::int64_t>(u.image_bytes), u.manifest, u.manifest_sha256, static_cast<std::int64_t>(u.security_counter),
              u.min_from, kit::txt(r.caller)});
-    ctx.metric_add("uploads", 1);
+    ctx.metric_add("airmail_firmware_uploads_total", 1);
     status = 201;
     return get(id);
 }
@@ -204,7 +204,7 @@ sdk::http_reply firmware_plugin::serve(sdk::http_view const& r) {
     auto size = store_->size(grant->image);
     if (!size) throw refusal{404, "firmware.gone", "the image is gone"};
     if (r.verb == "GET") {
-        ctx.metric_add("downloads", 1);
+        ctx.metric_add("airmail_firmware_downloads_total", 1);
         auto seen = kit::json_object{}.text("kind", "byte").text("serial_no", grant->device).text("command_id", grant->command_id).str();
         try {
             ctx.call("campaign.report", seen, [](int, std::string_view) {});

@@ -40,9 +40,9 @@ sdk::declaration heartbeat_plugin::declare() {
     d.ready_topic = "devices/{id}/command", d.after = {"ota.registry"};
     d.topics = {{.filter = "devices/{id}/heartbeat", .durable = true, .overflow = "latest"}};
     d.methods = {{"heartbeat.forget", "admin", "", "", "A device was removed; for other plugins.", false}};
-    d.metrics = {{"received", "heartbeats"}, {"unchanged", "heartbeats that said nothing new"}, {"invalid", "heartbeats that are not what the contract says"},
-                 {"impostors", "heartbeats whose serial_no is not the topic's"}, {"skew_seconds", "device clock minus ours, latest", "gauge"},
-                 {"devices", "devices ever heard", "gauge"}, {"offline", "active devices past three times their rhythm", "gauge"}};
+    d.metrics = {{"airmail_heartbeat_received_total", "heartbeats"}, {"airmail_heartbeat_unchanged_total", "heartbeats that said nothing new"}, {"airmail_heartbeat_invalid_total", "heartbeats that are not what the contract says"},
+                 {"airmail_heartbeat_impostors_total", "heartbeats whose serial_no is not the topic's"}, {"airmail_heartbeat_skew_seconds", "device clock minus ours, latest", "gauge"},
+                 {"airmail_heartbeat_known_devices", "devices ever heard", "gauge"}, {"airmail_heartbeat_offline_devices", "active devices past three times their rhythm", "gauge"}};
     return d;
 }
 
@@ -82,7 +82,7 @@ sdk::verdict heartbeat_plugin::message(sdk::message_view const& m) {
     auto id = m.topic.substr(8, m.topic.size() - 8 - 10);          // between "devices/" and "/heartbeat"
     beat b{m.payload};
     if (!b.good) {
-        ctx.metric_add("invalid", 1);
+        ctx.metric_add("airmail_heartbeat_invalid_total", 1);
         ctx.log(sdk::level::debug, "heartbeat not understood", kit::json_object{}.text("serial_no", id).str());
         return sdk::verdict::ok;
     }
@@ -93,7 +93,7 @@ sdk::verdict heartbeat_plugin::message(sdk::message_view const& m) {
     auto result = b.last_command_id.empty() ? 0 : hash_text(b.last_result, hash_text(b.last_command_id)) | 1;
     bool changed = content != s.content, rebooted = boot != 0 && s.boot != 0 && boot != s.boot;
     learn(s, ctx.wall() - std::max<std::int64_t>(ctx.now() - m.received, 0));
-    if (b.timestamp > 0) ctx.metric_set("skew_seconds", static_cast<double>(b.timestamp - s.last_seen / 1000));
+    if (b.timestamp > 0) ctx.metric_set("airmail_heartbeat_skew_seconds", static_cast<double>(b.timestamp - s.last_seen / 1000));
     if (!changed && !rebooted && !s.first && !s.watched && (result == 0 || result == s.result)) {
         ++unchanged_;
         return sdk::verdict::ok;
@@ -108,7 +108,7 @@ sdk::verdict heartbeat_plugin::message(sdk::message_view const& m) {
 }
 
 sdk::verdict heartbeat_plugin::impostor(std::string_view id, std::string_view claimed) {
-    ctx.metric_add("impostors", 1);
+    ctx.metric_add("airmail_heartbeat_impostors_total", 1);
     auto text = "device " + std::string{id} + " calls itself " + std::string{kit::clip(claimed, 64)};
     ctx.log(sdk::level::warn, text);
     try {
@@ -183,8 +183,8 @@ void heartbeat_plugin::offline_rate() {
         ++active;
         away += wall - s.last_seen > 3 * std::int64_t{s.rhythm ? std::max(s.rhythm, 10'000u) : 300'000u};
     }
-    ctx.metric_set("devices", static_cast<double>(slots_.all().size()));
-    ctx.metric_set("offline", static_cast<double>(away));
+    ctx.metric_set("airmail_heartbeat_known_devices", static_cast<double>(slots_.all().size()));
+    ctx.metric_set("airmail_heartbeat_offline_devices", static_cast<double>(away));
     if (active < 20 || offline_percent_ == 0 || away * 100 <= active * offline_percent_) return;
     auto text = std::to_string(away) + " of " + std::to_string(active) + " active devices are offline";
     try {
@@ -201,8 +201,8 @@ void heartbeat_plugin::method(sdk::call_view const& c) {
 }
 
 void heartbeat_plugin::committed() {
-    if (received_) ctx.metric_add("received", static_cast<double>(std::exchange(received_, 0)));
-    if (unchanged_) ctx.metric_add("unchanged", static_cast<double>(std::exchange(unchanged_, 0)));
+    if (received_) ctx.metric_add("airmail_heartbeat_received_total", static_cast<double>(std::exchange(received_, 0)));
+    if (unchanged_) ctx.metric_add("airmail_heartbeat_unchanged_total", static_cast<double>(std::exchange(unchanged_, 0)));
 }
 
 }

@@ -58,8 +58,8 @@ sdk::declaration registry_plugin::declare() {
     m("device.tag", "operator", "POST", "/api/v1/devices/{id}/tags", "Adds and removes tags.");
     m("device.remove", "admin", "DELETE", "/api/v1/devices/{id}", "Forgets a device.");
     d.methods.push_back({"registry.seen", "admin", "", "", "A heartbeat that is new or has changed; for other plugins.", false});
-    d.metrics = {{"registered", "devices registered at their first heartbeat"}, {"refused", "first heartbeats refused by ota_registration deny"},
-                 {"online", "devices with a session on their command topic", "gauge"}};
+    d.metrics = {{"airmail_registry_registered_total", "devices registered at their first heartbeat"}, {"airmail_registry_refused_total", "first heartbeats refused by ota_registration deny"},
+                 {"airmail_registry_online_devices", "devices with a session on their command topic", "gauge"}};
     return d;
 }
 
@@ -82,7 +82,7 @@ void registry_plugin::session(sdk::session_view const& s) {
     if (here) presence_[serial] = s.connection;
     else if (auto at = presence_.find(serial); at == presence_.end() || (s.connection != 0 && at->second != s.connection)) return;
     else presence_.erase(at);
-    ctx.metric_set("online", static_cast<double>(presence_.size()));
+    ctx.metric_set("airmail_registry_online_devices", static_cast<double>(presence_.size()));
     ctx.sql("UPDATE devices SET status = CASE WHEN ?1 = 'online' AND EXISTS(SELECT 1 FROM campaign_devices c WHERE c.serial_no = ?2 AND c.status IN "
             "('downloading','installing') AND c.live = 1) THEN 'updating' ELSE ?1 END, last_seen = max(last_seen, ?3), updated_at = ?3 "
             "WHERE tenant = 0 AND serial_no = ?2 AND ever_seen = 1",
@@ -122,13 +122,13 @@ std::string registry_plugin::seen(std::string_view json, int& status) {
     std::string registration;
     if (known.empty()) {
         if (mode_ == mode::deny) {
-            ctx.metric_add("refused", 1);
+            ctx.metric_add("airmail_registry_refused_total", 1);
             status = 403;
             return kit::problem_json("registry.denied", serial + " is not imported");
         }
         registration = mode_ == mode::allow ? "accepted" : "quarantined";
         insert(serial, model, registration);
-        ctx.metric_add("registered", 1);
+        ctx.metric_add("airmail_registry_registered_total", 1);
         ctx.log(sdk::level::info, "device registered", kit::json_object{}.text("serial_no", serial).text("registration", registration).str());
     } else {
         registration = text(known[0][1]);

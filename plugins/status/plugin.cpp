@@ -12,15 +12,15 @@ sdk::declaration status_plugin::declare() {
     sdk::declaration d;
     d.topics = {{.filter = "devices/{id}/status", .durable = true}};
     d.after = {"ota.campaign"};
-    d.metrics = {{"received", "status messages"}, {"invalid", "status messages without campaign_id and status, or no JSON"},
-                 {"unknown_words", "status words that are not in the contract"}, {"unknown_campaigns", "statuses about no campaign of the device"}};
+    d.metrics = {{"airmail_status_received_total", "status messages"}, {"airmail_status_invalid_total", "status messages without campaign_id and status, or no JSON"},
+                 {"airmail_status_unknown_words_total", "status words that are not in the contract"}, {"airmail_status_unknown_campaigns_total", "statuses about no campaign of the device"}};
     return d;
 }
 
 sdk::verdict status_plugin::message(sdk::message_view const& m) {
     static constexpr std::array<std::string_view, 6> passed{"campaign_id", "command_id", "reason", "error", "current_firmware", "failed_firmware"};
     auto id = m.topic.substr(8, m.topic.size() - 8 - 7);           // between "devices/" and "/status"
-    ctx.metric_add("received", 1);
+    ctx.metric_add("airmail_status_received_total", 1);
     kit::json_object o;
     o.text("kind", "status").text("serial_no", id);
     bool campaign = false, word = false;
@@ -30,15 +30,15 @@ sdk::verdict status_plugin::message(sdk::message_view const& m) {
         else if (f.is_string() && std::find(passed.begin(), passed.end(), name) != passed.end())
             o.text(name, kit::clip(f.text, 512)), campaign |= name == "campaign_id";
     });
-    if (!good || !campaign || !word) return passed_over(id, "invalid", "not a status"), sdk::verdict::ok;
+    if (!good || !campaign || !word) return passed_over(id, "airmail_status_invalid_total", "not a status"), sdk::verdict::ok;
     int status = 0;
     try {
         ctx.call("campaign.report", o.str(), [&status](int s, std::string_view) { status = s; });
     } catch (sdk::error const& e) {
         if (e.code() != 2) throw;                                  // ENOENT: no campaign plugin; everything else is set aside
     }
-    if (status == 422) passed_over(id, "unknown_words", "unknown status word");
-    if (status == 404) passed_over(id, "unknown_campaigns", "status about a campaign it is not in");
+    if (status == 422) passed_over(id, "airmail_status_unknown_words_total", "unknown status word");
+    if (status == 404) passed_over(id, "airmail_status_unknown_campaigns_total", "status about a campaign it is not in");
     if (status >= 500) throw sdk::error("the campaign could not take the status");
     return sdk::verdict::ok;
 }

@@ -31,7 +31,7 @@ sdk::declaration watch_plugin::declare() {
                 {.filter = "$ota/campaign/+/progress", .dir = sdk::direction::down, .role = "viewer"}};
     d.tables = {{"watch_cursor", "one", false, {cursor_1}}};
     d.methods = {{"watch.flush", "admin", "", "", "There are new events; for the campaign plugin.", false}};
-    d.metrics = {{"events", "events published"}};
+    d.metrics = {{"airmail_watch_events_total", "events published"}};
     return d;
 }
 
@@ -57,7 +57,7 @@ void watch_plugin::tell(std::int64_t after) {
         ctx.publish({.topic = topic, .payload = payload});
         stale_.insert(std::move(id));
     }
-    ctx.metric_add("events", static_cast<double>(rows.size()));
+    ctx.metric_add("airmail_watch_events_total", static_cast<double>(rows.size()));
     ctx.sql("UPDATE watch_cursor SET told = newest, newest = ?", {rows.back()[12]});
     ctx.timer(2, rows.size() == events_per_turn ? ctx.now() : ctx.now() + 200);
 }

@@ -1,3 +1,4 @@
+#include "broker/handlers/operate.hpp"
 #include "tests/support/wire_script.hpp"
 
 using namespace airmail;
@@ -256,6 +257,28 @@ TEST_CASE("draining says 0x8B, keeps sessions, and takes nobody new") {
     CHECK(b.expects(packet_type::connack).code == reason::server_unavailable);  // [MQTT-3.2.2-8]
 }
 
+TEST_CASE("from any thread: publish, list, kick, drain over all shards") {
+    wire_script w{3};
+    auto& a = w.client("a");
+    a.connects();
+    a.subscribes({"news", 1});
+    storage::message_fields f;
+    f.topic = "news", f.qos = 1;
+    bool safe = false;
+    handlers::publish(*w.world, storage::message::make(f), [&](bool ok) { safe = ok; });
+    w.settle();
+    CHECK(safe);
+    a.expects_publish("news", "");
+    std::size_t rows = 0, kicked = 9;
+    handlers::list(*w.world, [&](auto list) { rows = list.size(); });
+    handlers::kick(*w.world, "nobody", reason::administrative_action, false, [&](std::size_t n) { kicked = n; });
+    handlers::drain(*w.world);
+    w.settle();
+    CHECK(rows == 1);
+    CHECK(kicked == 0);
+    CHECK(a.expects(packet_type::disconnect).code == reason::server_shutting_down);
+}
+
 TEST_CASE("an operator lists and kicks") {
     wire_script w;
     w.defaults->username_is_identity = true;
@@ -273,8 +296,13 @@ TEST_CASE("an operator lists and kicks") {
 
 namespace {
 struct gate_double final : handlers::plugin_gate {
-    std::uint32_t consumers_of(std::string_view t) const override { return t.ends_with("/heartbeat") ? 1 : 0; }
-    void deliver_qos0(storage::message_ptr const& m, std::uint32_t) override { qos0.emplace_back(m->topic()); }
+    handlers::wanted wanted_by(std::string_view t) const override {
+        return t.ends_with("/heartbeat") ? handlers::wanted{1, 2, 0} : handlers::wanted{};
+    }
+    void post(storage::message_ptr const& m, std::uint32_t lanes) override {
+        CHECK(lanes == 2);
+        qos0.emplace_back(m->topic());
+    }
     bool is_ready_filter(std::string_view id, std::string_view f) const override { return f == "devices/" + std::string{id} + "/command"; }
     void on_session(handlers::session_event const& e) override {
         events.push_back(std::to_string(static_cast<int>(e.what)) + " " + std::string{e.identity} + " " + std::string{e.topic} + " " + std::string{e.note});

@@ -79,6 +79,7 @@ public:
     void scan_state(std::uint32_t, std::function<void(std::uint64_t, std::vector<std::uint8_t>)> const&) override {}
     void submit(storage::change, std::function<void(boost::system::error_code, storage::lsn)> done) override { done({}, 0); }
     std::int64_t now_ms() const override { return clock_(); }
+    boost::system::result<void> backup(std::string const&, std::string& why) override { return why = "not on a scripted disk", boost::system::result<void>{storage::errc::io}; }
     storage::session_number new_session_number() override { return ++last_session_; }
     statistics stats() const override { return {}; }
     std::string trouble() const override { return {}; }

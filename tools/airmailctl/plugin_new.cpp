@@ -9,7 +9,7 @@ namespace airmail::tools {
 
 namespace {
 
-std::string fill(std::string_view text, std::string_view mark, std::string_view name) {
+std::string filled(std::string_view text, std::string_view mark, std::string_view name) {
     std::string out;
     for (;;) {
         auto at = text.find(mark);
@@ -38,9 +38,9 @@ plugin_new_result plugin_new(std::string_view name, plugin_language language, st
     std::string_view folder = language == plugin_language::c ? "c/" : "cpp/";
     for (auto const& f : plugin_template::files) {
         if (!std::string_view{f.path}.starts_with(folder)) continue;
-        auto path = directory / fill(std::string_view{f.path}.substr(folder.size()), "NAME", name);
+        auto path = directory / filled(std::string_view{f.path}.substr(folder.size()), "NAME", name);
         std::ofstream file{path, std::ios::binary};
-        file << fill(f.text, "@NAME@", name);
+        file << filled(f.text, "@NAME@", name);
         if (!file.flush()) return out.error = path.string() + ": cannot be written", out;
         out.files.push_back(std::move(path));
     }

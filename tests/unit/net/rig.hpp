@@ -24,8 +24,7 @@ namespace airmail::test {
 struct double_protocol final : handlers::protocol {
     void connect(handlers::peer& from, codec::connect_view const& c, std::string_view assigned) override {
         auto const name = std::string{c.client_id.empty() ? assigned : c.client_id};
-        peers[name] = &from;
-        names[&from] = name;
+        if (remember) peers[name] = &from, names[&from] = name;
         ++connects;
         if (name.starts_with("refused")) {
             codec::encode(from.out(), codec::connack_view{.code = codec::reason::not_authorized}, c.protocol);
@@ -42,6 +41,7 @@ struct double_protocol final : handlers::protocol {
     }
     void gone(handlers::peer& from) override {
         ++gones;
+        if (!remember) return;
         peers.erase(names[&from]);
         names.erase(&from);
     }
@@ -52,6 +52,7 @@ struct double_protocol final : handlers::protocol {
     std::function<bool(handlers::peer&, codec::frame const&)> on_packet;
     int connects = 0, packets = 0, gones = 0;
     std::int64_t silence_ms = 0;
+    bool remember = true;   // who is here; off where memory is measured
 };
 
 inline std::uint64_t test_hash(handlers::session_key const& k) {

@@ -179,7 +179,7 @@ TEST_CASE("pause stops admission only; resume mints anew") {
 }
 
 TEST_CASE("one update in flight per device; the next campaign waits for it") {
-    house h({{"ota_probation", "0"}});
+    house h(opts{{"ota_probation", "0"}});
     h.upload("v1.1.0");
     h.device("d1");
     h.campaign();
@@ -214,7 +214,7 @@ TEST_CASE("two signatures refused stop the campaign, with an alert at the first"
 }
 
 TEST_CASE("phases: a few first, the rest after gate and soak") {
-    house h({{"ota_probation", "0"}, {"ota_phase_soak", "60s"}});
+    house h(opts{{"ota_probation", "0"}, {"ota_phase_soak", "60s"}});
     h.upload();
     for (int i = 0; i < 40; ++i) h.device("d" + std::to_string(i));
     h.campaign(R"(,"phases":[25,100])");
@@ -310,7 +310,7 @@ TEST_CASE("retry by an operator, also after a rollback") {
 }
 
 TEST_CASE("admission: tokens hold back, and free ones let the next in") {
-    house h({{"ota_probation", "0"}});
+    house h(opts{{"ota_probation", "0"}});
     h.upload();
     for (int i = 0; i < 10; ++i) h.device("d" + std::to_string(i));
     auto sent = [&] { return h.b.value("SELECT count(*) FROM campaign_devices WHERE rank BETWEEN 2 AND 50"); };
@@ -329,7 +329,7 @@ TEST_CASE("admission: tokens hold back, and free ones let the next in") {
         CHECK(sent() == 4);
     }
     SUBCASE("batches") {
-        house small({{"ota_admission_batch", "4"}});
+        house small(opts{{"ota_admission_batch", "4"}});
         small.upload();
         for (int i = 0; i < 10; ++i) small.device("d" + std::to_string(i));
         small.campaign();
@@ -338,7 +338,7 @@ TEST_CASE("admission: tokens hold back, and free ones let the next in") {
 }
 
 TEST_CASE("watchers see every transition in order, and the progress") {
-    house h({{"ota_probation", "0"}});
+    house h(opts{{"ota_probation", "0"}});
     h.upload();
     h.device("d1");
     h.campaign();
@@ -368,7 +368,7 @@ TEST_CASE("watchers see every transition in order, and the progress") {
 TEST_CASE("counters equal a recount after random streams of everything") {
     for (unsigned seed = 1; seed <= 6; ++seed) {
         std::srand(seed);
-        house h({{"ota_phase_soak", "5s"}, {"ota_probation", seed % 2 ? "0" : "20s"}});
+        house h(opts{{"ota_phase_soak", "5s"}, {"ota_probation", seed % 2 ? "0" : "20s"}});
         h.upload();
         auto id = [] { return "d" + std::to_string(std::rand() % 12); };
         for (int i = 0; i < 12; ++i) h.device("d" + std::to_string(i));

@@ -27,6 +27,8 @@ namespace fw = storage::firmware;
 using bench_type = sdk::testing::bench<plugins::registry_plugin, plugins::firmware_plugin, plugins::campaign_plugin, plugins::heartbeat_plugin,
                                        plugins::status_plugin, plugins::config_plugin, plugins::alert_plugin, plugins::watch_plugin>;
 
+using opts = sdk::testing::options;
+
 inline std::string member(std::string const& json, char const* key) {
     auto v = boost::json::parse(json).at(key);
     return v.is_string() ? std::string{v.as_string().c_str()} : boost::json::serialize(v);

@@ -7,7 +7,7 @@ using namespace fleet;
 
 TEST_CASE("registration: allow, quarantine, deny") {
     SUBCASE("quarantine") {
-        house h({{"ota_registration", "quarantine"}});
+        house h(opts{{"ota_registration", "quarantine"}});
         h.upload();
         h.device("d1");
         CHECK(member(h.b.call("device.get", R"({"id":"d1"})").json, "registration") == "quarantined");
@@ -18,10 +18,10 @@ TEST_CASE("registration: allow, quarantine, deny") {
         CHECK(h.commands("d1").size() == 1);
     }
     SUBCASE("deny, unless imported") {
-        house h({{"ota_registration", "deny"}});
+        house h(opts{{"ota_registration", "deny"}});
         h.device("d1");
         CHECK(h.b.call("device.get", R"({"id":"d1"})").status == 404);
-        CHECK(h.b.metric("refused") == 1);
+        CHECK(h.b.metric("airmail_registry_refused_total") == 1);
         auto a = h.b.call("device.import", R"({"devices":[{"serial_no":"d1","tags":["lab"]},{"serial_no":"bad serial"}]})");
         CHECK(member(a.json, "added") == "1");
         CHECK(boost::json::parse(a.json).at("refused").as_array().size() == 1);
@@ -29,15 +29,15 @@ TEST_CASE("registration: allow, quarantine, deny") {
         h.heartbeat("d1");
         CHECK(member(h.b.call("device.get", R"({"id":"d1"})").json, "registration") == "accepted");
     }
-    CHECK_THROWS(house({{"ota_registration", "perhaps"}}));
-    CHECK_THROWS(house({{"ota_stall_timeout", "soon"}}));
+    CHECK_THROWS(house(opts{{"ota_registration", "perhaps"}}));
+    CHECK_THROWS(house(opts{{"ota_stall_timeout", "soon"}}));
 }
 
 TEST_CASE("a payload that names another device is refused, counted and alarmed") {
     house h;
     auto v = h.b.message({.topic = "devices/d1/heartbeat", .payload = R"({"serial_no":"d2","model":"m","current_firmware":"1.0","timestamp":1})", .identity = "d1"});
     CHECK(v == sdk::verdict::refuse);
-    CHECK(h.b.metric("impostors") == 1);
+    CHECK(h.b.metric("airmail_heartbeat_impostors_total") == 1);
     CHECK(h.b.value("SELECT count(*) FROM devices") == 0);
     CHECK(h.b.text("SELECT kind FROM alerts") == "impostor");
 }
@@ -49,16 +49,16 @@ TEST_CASE("what is not understood is counted and passed over") {
     h.campaign();
     for (auto p : {"", "{", "[]", "{\"serial_no\":\"d1\"}", "{\"serial_no\":\"d1\",\"model\":\"m\",\"current_firmware\":\"\xff\"}"})
         CHECK(h.b.message({.topic = "devices/d1/heartbeat", .payload = p, .identity = "d1"}) == sdk::verdict::ok);
-    CHECK(h.b.metric("invalid") == 5);
+    CHECK(h.b.metric("airmail_heartbeat_invalid_total") == 5);
     h.status("d1", "camp_789", "meditating");
-    CHECK(h.b.metric("unknown_words") == 1);
+    CHECK(h.b.metric("airmail_status_unknown_words_total") == 1);
     h.status("d1", "camp_000", "downloading");
-    CHECK(h.b.metric("unknown_campaigns") == 1);
+    CHECK(h.b.metric("airmail_status_unknown_campaigns_total") == 1);
     h.status("d2", "camp_789", "downloading");
     CHECK(h.stage("d1") == "sent");
     h.b.message({.topic = "devices/d1/request", .payload = "?", .identity = "d1"});
     h.b.message({.topic = "devices/d1/request", .payload = R"({"request":"coffee"})", .identity = "d1"});
-    CHECK(h.b.metric("unknown_requests") == 2);
+    CHECK(h.b.metric("airmail_campaign_unknown_requests_total") == 2);
     CHECK(h.b.dead_letters().empty());
 }
 
@@ -66,10 +66,10 @@ TEST_CASE("an unchanged heartbeat touches no SQL; last_seen follows in bulk; a r
     house h;
     h.device("d1");
     h.heartbeat("d1");
-    auto before = h.b.metric("unchanged");
+    auto before = h.b.metric("airmail_heartbeat_unchanged_total");
     h.b.disk_full(true);                                          // any statement would fail
     for (int i = 0; i < 5; ++i) h.heartbeat("d1");
-    CHECK(h.b.metric("unchanged") == before + 5);
+    CHECK(h.b.metric("airmail_heartbeat_unchanged_total") == before + 5);
     h.b.disk_full(false);
     CHECK(h.b.dead_letters().empty());
     h.b.advance(20'000);
@@ -79,10 +79,10 @@ TEST_CASE("an unchanged heartbeat touches no SQL; last_seen follows in bulk; a r
     CHECK(h.b.value("SELECT last_seen FROM devices") == wall);
     h.b.restart();
     h.heartbeat("d1");
-    CHECK(h.b.metric("registered") == 1);
+    CHECK(h.b.metric("airmail_registry_registered_total") == 1);
     CHECK(h.b.call("device.remove", R"({"id":"d1"})").status == 200);
     h.heartbeat("d1");
-    CHECK(h.b.metric("registered") == 2);
+    CHECK(h.b.metric("airmail_registry_registered_total") == 2);
 }
 
 TEST_CASE("a blocked device is cut off and its update ends") {
@@ -137,7 +137,7 @@ TEST_CASE("uploads: a good release is taken once, a bad one never") {
     SUBCASE("not signed") {
         std::ofstream{h.at("plain")} << "just bytes";
         CHECK(member(h.post(h.at("plain")).body, "code") == "firmware.unsigned");
-        house lax({{"ota_unsigned_firmware", "allow"}});
+        house lax(opts{{"ota_unsigned_firmware", "allow"}});
         std::ofstream{lax.at("plain")} << "just bytes";
         CHECK(lax.post(lax.at("plain")).status == 400);
         CHECK(lax.post(lax.at("plain"), "version=v2&model=TX-100").status == 201);

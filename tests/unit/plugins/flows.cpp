@@ -79,7 +79,7 @@ TEST_CASE("flow 3: a checksum fault is retried once with a fresh URL and a new c
     h.b.message({.topic = "devices/12345/status", .payload = R"({"campaign_id": "camp_789", "status": "failed", "error": "checksum_mismatch"})", .identity = "12345"});
     CHECK(h.row("12345", "status || reason") == "failedchecksum_mismatch");
     CHECK(h.state() == "active/running");
-    h.b.advance(120'000);
+    h.b.advance(76'000);
     auto sent = h.commands("12345");
     REQUIRE(sent.size() == 2);
     CHECK(member(sent[0].payload, "command_id") != member(sent[1].payload, "command_id"));

@@ -50,6 +50,7 @@ TEST_CASE("two shards send each other a million messages: none lost, each direct
             // A congested shard looks again by itself, a millisecond later; spinning would only keep the receiver from running.
             if (sent[me] < total && !r[me].congested()) r[me].again();
         });
+    for (unsigned me : {0U, 1U}) r[me].again();  // nobody else would wake them for their first turn
     r.start();
     for (auto& d : done) CHECK(d.get_future().wait_for(std::chrono::seconds(100)) == std::future_status::ready);
     CHECK(in_order[0]);
