@@ -77,7 +77,7 @@ void broker::house::make_shards() {
     world.wall_s = [] { return wall_ms() / 1000; };
     world.limits.retained.messages = static_cast<std::size_t>(settings.number("limit_retained_total"));
     world.limits.retained.bytes = settings.size("limit_retained_bytes");
-    out = std::make_unique<way_out>(shards, world);
+    out = std::make_unique<way_out>(world);
 }
 
 std::string broker::house::option(std::string_view plugin, std::string_view key) const {
@@ -165,7 +165,7 @@ void broker::house::open_doors() {
 }
 
 void broker::house::open_http() {
-    own_paths = std::make_unique<house_paths>(directory + "/registry.db", shards, world);
+    own_paths = std::make_unique<house_paths>(directory + "/registry.db", world);
     rest::parts parts{*plugins, *own_paths, *images, settings.size("http_upload_max"), [this] { return not_ready(); }};
     api = std::make_unique<rest>(std::move(parts));
     admin::http_limits limits;
