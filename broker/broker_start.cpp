@@ -76,8 +76,8 @@ void broker::house::make_shards() {
     world.store = store.get();
     world.wall_s = [] { return wall_ms() / 1000; };
     world.limits.retained.messages = static_cast<std::size_t>(settings.number("limit_retained_total"));
-    world.limits.retained.bytes = settings.size("limit_retained_bytes");
-    out = std::make_unique<way_out>(shards, world);
+    world.limits.retained.bytes = settings.size("limit_retained_total_size");
+    out = std::make_unique<way_out>(world);
 }
 
 std::string broker::house::option(std::string_view plugin, std::string_view key) const {
@@ -85,8 +85,7 @@ std::string broker::house::option(std::string_view plugin, std::string_view key)
         if (p.name == plugin)
             if (auto found = p.options.find(std::string(key)); found != p.options.end()) return found->second;
     if (key == "ota_firmware_dir") return directory + "/firmware";
-    if (key == "data_directory") return directory;
-    if (key == "https_port") return std::to_string(settings.number("http_port"));
+    if (key == "ota_url_keys" && settings.text(key).empty()) return directory + "/url.keys";
     return config::find(key) ? settings.as_written(key) : std::string{};
 }
 
@@ -118,8 +117,6 @@ void broker::house::seat_plugins() {
     }
     plugin_gate = std::make_unique<gate>(*plugins);
     world.gate = plugin_gate.get();
-    for (auto const& g : plugins->grants())
-        log::info("host", {{"plugin", g.plugin}}, "grant{}: role {} may {} {}", g.refused ? " refused" : "", g.role, g.publish ? "publish" : "subscribe", g.filter);
 }
 
 void broker::house::load_access() {
@@ -165,7 +162,7 @@ void broker::house::open_doors() {
 }
 
 void broker::house::open_http() {
-    own_paths = std::make_unique<house_paths>(directory + "/registry.db", shards, world);
+    own_paths = std::make_unique<house_paths>(directory + "/registry.db", world);
     rest::parts parts{*plugins, *own_paths, *images, settings.size("http_upload_max"), [this] { return not_ready(); }};
     api = std::make_unique<rest>(std::move(parts));
     admin::http_limits limits;

@@ -2,9 +2,9 @@
 
 namespace airmail {
 
-void gate::deliver_qos0(storage::message_ptr const& m, std::uint32_t) {
-    auto const who = host_.topics(m->topic());
-    if (who) host_.post(m, who.loose | who.durable);
+handlers::wanted gate::wanted_by(std::string_view topic) const {
+    auto const who = host_.topics(topic);
+    return {who.consumers, who.durable, who.loose};
 }
 
 void gate::on_session(handlers::session_event const& e) {

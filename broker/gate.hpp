@@ -10,8 +10,8 @@ namespace airmail {
 class gate final : public handlers::plugin_gate {
 public:
     explicit gate(host::plugin_host& h) : host_(h) {}
-    std::uint32_t consumers_of(std::string_view topic) const override { return host_.topics(topic).consumers; }
-    void deliver_qos0(storage::message_ptr const& m, std::uint32_t consumers) override;
+    handlers::wanted wanted_by(std::string_view topic) const override;
+    void post(storage::message_ptr const& m, std::uint32_t lanes) override { host_.post(m, lanes); }
     bool is_ready_filter(std::string_view identity, std::string_view filter) const override { return host_.is_ready_topic(identity, filter); }
     void on_session(handlers::session_event const& e) override;
     bool authenticate(handlers::login const& l, handlers::login_done done) override;

@@ -2,10 +2,10 @@
 
 #include "acl/api_key.hpp"
 #include "broker/config/value.hpp"
+#include "broker/handlers/operate.hpp"
 #include "storage/sqlite/api_keys.hpp"
 #include "storage/sqlite/audit.hpp"
 
-#include <atomic>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
@@ -13,7 +13,6 @@
 #include <boost/url/parse_query.hpp>
 #include <boost/url/url_view.hpp>
 #include <chrono>
-#include <mutex>
 
 namespace airmail {
 
@@ -63,8 +62,7 @@ json::value seconds(std::int64_t ms) { return ms ? json::value(ms / 1000) : json
 
 }
 
-house_paths::house_paths(std::string const& database, std::vector<std::unique_ptr<shard::shard>>& shards, handlers::world& world)
-    : db_(database), shards_(shards), world_(world) {}
+house_paths::house_paths(std::string const& database, handlers::world& world) : db_(database), world_(world) {}
 
 std::vector<house_paths::path> const& house_paths::paths() {
     static std::vector<path> const all = {
@@ -179,43 +177,22 @@ void house_paths::revoke_key(admin::request const& r, std::string const& id, adm
     answer(done, {{"revoked", id}});
 }
 
-/// Asks every shard, answers when the last one has spoken.
 void house_paths::list_sessions(admin::request const& r, std::string const&, admin::responder done) {
-    struct gathering {
-        std::mutex lock;
-        json::array list;
-        std::atomic<std::size_t> left;
-    };
-    auto all = std::make_shared<gathering>();
-    all->left = shards_.size();
     auto const most = static_cast<std::size_t>(limit_of(r, 100, 10'000));
-    for (std::size_t i = 0; i < shards_.size(); ++i) {
-        auto* protocol = world_.shards[i];
-        shards_[i]->post_external([protocol, all, most, only = parameter(r, "identity"), done] {
-            for (auto const& s : protocol->list()) {
-                if (!only.empty() && s.identity != only) continue;
-                std::lock_guard hold(all->lock);
-                if (all->list.size() >= most) break;
-                all->list.push_back(json::object{{"identity", s.identity}, {"client_id", s.client_id}, {"address", s.address}, {"connected", s.connected}, {"durable", s.durable},
-                                                 {"protocol", s.protocol}, {"filters", s.subscriptions}, {"queued", s.queued}, {"in_flight", s.in_flight}, {"expiry_s", s.expiry_s}});
-            }
-            if (all->left.fetch_sub(1) == 1) answer(done, {{"sessions", std::move(all->list)}});
-        });
-    }
+    handlers::list(world_, [most, only = parameter(r, "identity"), done](std::vector<handlers::session_info> all) {
+        json::array list;
+        for (auto const& s : all) {
+            if ((!only.empty() && s.identity != only) || list.size() >= most) continue;
+            list.push_back(json::object{{"identity", s.identity}, {"client_id", s.client_id}, {"address", s.address}, {"connected", s.connected}, {"durable", s.durable},
+                                        {"protocol", s.protocol}, {"filters", s.subscriptions}, {"queued", s.queued}, {"in_flight", s.in_flight}, {"expiry_s", s.expiry_s}});
+        }
+        answer(done, {{"sessions", std::move(list)}, {"total", all.size()}});
+    });
 }
 
 void house_paths::kick(admin::request const& r, std::string const& identity, admin::responder done) {
-    struct counting { std::atomic<std::size_t> cut{0}, left{0}; };
-    auto all = std::make_shared<counting>();
-    all->left = shards_.size();
     sq::audit_append(db_, deed(r, "session.kick", identity));
-    for (std::size_t i = 0; i < shards_.size(); ++i) {
-        auto* protocol = world_.shards[i];
-        shards_[i]->post_external([protocol, all, identity, done] {
-            all->cut += protocol->kick(identity, codec::reason::administrative_action, false);
-            if (all->left.fetch_sub(1) == 1) answer(done, {{"identity", identity}, {"disconnected", all->cut.load()}});
-        });
-    }
+    handlers::kick(world_, identity, codec::reason::administrative_action, false, [identity, done](std::size_t cut) { answer(done, {{"identity", identity}, {"disconnected", cut}}); });
 }
 
 void house_paths::explain(admin::request const& r, std::string const&, admin::responder done) {

@@ -4,8 +4,7 @@
 
 #include "acl/engine.hpp"
 #include "broker/admin/backend.hpp"
-#include "broker/handlers/mqtt.hpp"
-#include "broker/shard/shard.hpp"
+#include "broker/handlers/world.hpp"
 #include "storage/sqlite/db.hpp"
 
 #include <functional>
@@ -19,7 +18,7 @@ namespace airmail {
 class house_paths {
 public:
     /// `database` is registry.db, already migrated.
-    house_paths(std::string const& database, std::vector<std::unique_ptr<shard::shard>>& shards, handlers::world& world);
+    house_paths(std::string const& database, handlers::world& world);
 
     /// `ref` of the match is not 0 when the path is ours.
     admin::route_match match(std::string_view verb, std::string_view path) const;
@@ -43,7 +42,6 @@ private:
 
     struct remembered { admin::caller who; std::int64_t until_ms = 0; };
     storage::sqlite::db db_;
-    std::vector<std::unique_ptr<shard::shard>>& shards_;
     handlers::world& world_;
     std::unordered_map<std::string, remembered> known_;   // bound 1,000: then it starts afresh
 };

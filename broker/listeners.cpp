@@ -142,9 +142,9 @@ std::shared_ptr<net::tls> https_tls(config::config const& c) {
 net::admission_limits admission_of(config::config const& c) {
     net::admission_limits a;
     a.connections_per_address = static_cast<std::uint32_t>(c.number("limit_connections_per_address"));
-    a.unauthenticated = static_cast<std::uint32_t>(c.number("limit_unauthenticated"));
-    a.rate = static_cast<std::uint32_t>(c.number("limit_connection_rate"));
-    a.burst = static_cast<std::uint32_t>(c.number("limit_connection_burst"));
+    a.unauthenticated = static_cast<std::uint32_t>(c.number("limit_unauthenticated_connections"));
+    a.rate = static_cast<std::uint32_t>(c.number("limit_accept_rate"));
+    a.burst = static_cast<std::uint32_t>(c.number("limit_accept_burst"));
     return a;
 }
 

@@ -6,7 +6,6 @@
 #include "broker/handlers/mqtt.hpp"
 #include "broker/host/plugin_host.hpp"
 #include "broker/house_paths.hpp"
-#include "broker/shard/shard.hpp"
 #include "storage/firmware/firmware_store.hpp"
 
 #include <functional>

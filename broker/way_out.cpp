@@ -1,6 +1,7 @@
 #include "broker/way_out.hpp"
 
 #include "broker/codec/writer.hpp"
+#include "broker/handlers/operate.hpp"
 #include "broker/log/log.hpp"
 
 namespace airmail {
@@ -41,10 +42,7 @@ void way_out::publish(host::outgoing const& m) {
     f.received_at_ms = now;
     f.expires_at_ms = m.expiry_s ? now + std::int64_t{m.expiry_s} * 1000 : 0;
     f.identity = m.plugin;
-    auto body = storage::message::make(f);
-    auto const home = std::hash<std::string_view>{}(m.topic) % shards_.size();
-    auto* protocol = world_.shards[home];
-    shards_[home]->post_external([protocol, body = std::move(body)] { protocol->publish(body); });
+    handlers::publish(world_, storage::message::make(f));
 }
 
 void way_out::revoke(std::string_view token) {
@@ -52,10 +50,7 @@ void way_out::revoke(std::string_view token) {
 }
 
 void way_out::disconnect(std::string_view identity, std::uint8_t reason) {
-    for (std::size_t i = 0; i < shards_.size(); ++i) {
-        auto* protocol = world_.shards[i];
-        shards_[i]->post_external([protocol, who = std::string(identity), reason] { protocol->kick(who, static_cast<codec::reason>(reason), false); });
-    }
+    handlers::kick(world_, std::string(identity), static_cast<codec::reason>(reason), false);
 }
 
 void way_out::state_put(std::uint32_t plugin, std::uint64_t key, std::string_view value) {

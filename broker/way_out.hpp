@@ -2,9 +2,8 @@
 // What plugins send leaves here: publications go to the shard that their topic hashes to (order per topic is kept), revoked
 // tokens to the HTTP thread, disconnections to every shard, plugin state to the hot store.
 
-#include "broker/handlers/mqtt.hpp"
+#include "broker/handlers/world.hpp"
 #include "broker/host/outlet.hpp"
-#include "broker/shard/shard.hpp"
 
 #include <functional>
 
@@ -13,7 +12,7 @@ namespace airmail {
 /// Owned by the broker; lane threads call it. Never waits.
 class way_out final : public host::outlet {
 public:
-    way_out(std::vector<std::unique_ptr<shard::shard>>& shards, handlers::world& world) : shards_(shards), world_(world) {}
+    explicit way_out(handlers::world& world) : world_(world) {}
     void publish(host::outgoing const& m) override;
     void revoke(std::string_view token) override;
     void disconnect(std::string_view identity, std::uint8_t reason) override;
@@ -24,7 +23,6 @@ public:
     std::function<void(std::string)> on_revoke;
 
 private:
-    std::vector<std::unique_ptr<shard::shard>>& shards_;
     handlers::world& world_;
 };
 
