@@ -117,7 +117,7 @@ bool download::read() {
     }
 }
 
-bool download::take(client::byte_view in) {
+bool download::take(storage::firmware::byte_view in) {
     if (phase_ == phase::reading_head) {
         auto const before = text_.size();
         text_.append(reinterpret_cast<char const*>(in.data()), in.size());

@@ -14,7 +14,7 @@ namespace airmail::sim {
 class download : public std::enable_shared_from_this<download> {
 public:
     using clock = std::chrono::steady_clock;
-    using on_data = std::function<bool(client::byte_view)>;
+    using on_data = std::function<bool(storage::firmware::byte_view)>;
     using on_end = std::function<void(fetch_end)>;
 
     /// Begins; always answers later, through `end`, and never after stop().
@@ -33,7 +33,7 @@ private:
     bool shake_hands();
     bool ask();
     bool read();
-    bool take(client::byte_view in);
+    bool take(storage::firmware::byte_view in);
     bool head_done(std::string_view text);
     bool stopped_after(fetch_end how);
     void end(fetch_end how);

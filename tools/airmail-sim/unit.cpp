@@ -123,7 +123,7 @@ bool unit::publish(char const* leaf, std::string const& payload, int qos) {
 
 void unit::fetch(std::string const& url, std::uint64_t from, std::uint64_t size) {
     stop_fetch();
-    download_ = download::start(around_.io, around_.https, url, from, size, [this](client::byte_view piece) { return device_.data(piece); },
+    download_ = download::start(around_.io, around_.https, url, from, size, [this](storage::firmware::byte_view piece) { return device_.data(piece); },
                                 [this](fetch_end how) {
                                     download_.reset();
                                     device_.fetch_ended(how);
