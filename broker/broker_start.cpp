@@ -208,10 +208,10 @@ void broker::house::run() {
     probes.emplace_back(kind::counter, "airmail_storage_records_damaged_total", "Records skipped because their checksum or form was wrong.", stat(&st::records_damaged));
     probes.emplace_back(kind::counter, "airmail_storage_records_cleaned_total", "Superseded records removed by the cleaner.", stat(&st::cleaned));
     probes.emplace_back(kind::gauge, "airmail_storage_used_bytes", "Bytes of the hot store in use.", stat(&st::bytes_used));
-    probes.emplace_back(kind::gauge, "airmail_storage_queue_count", "Changes waiting for the writer.", stat(&st::queue_depth));
+    probes.emplace_back(kind::gauge, "airmail_storage_queue_changes", "Changes waiting for the writer.", stat(&st::queue_depth));
     auto web = [this](auto member) { return [h = http.get(), member] { return static_cast<double>(h->counters().*member); }; };
     using hc = admin::http_counters;
-    probes.emplace_back(kind::gauge, "airmail_admin_connections_count", "HTTP connections open.", web(&hc::connections));
+    probes.emplace_back(kind::gauge, "airmail_admin_connections", "HTTP connections open.", web(&hc::connections));
     probes.emplace_back(kind::counter, "airmail_admin_requests_total", "HTTP requests.", web(&hc::requests));
     probes.emplace_back(kind::counter, "airmail_admin_sent_bytes_total", "Bytes of HTTP bodies and headers sent.", web(&hc::bytes_sent));
     probes.emplace_back(kind::counter, "airmail_admin_files_sent_total", "File transfers that ended whole.", web(&hc::files_sent));
