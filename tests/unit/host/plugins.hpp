@@ -7,13 +7,13 @@
 
 namespace airmail::host::test {
 
-/// Stores what devices say; on request fails, waits, publishes, answers.
 /// What a slow hook is: one that works, and works.
 inline void spin_for(std::chrono::milliseconds t) {
     auto const end = std::chrono::steady_clock::now() + t;
     while (std::chrono::steady_clock::now() < end) {}
 }
 
+/// Stores what devices say; on request fails, waits, publishes, answers.
 class diary : public sdk::plugin {
 public:
     using plugin::plugin;
