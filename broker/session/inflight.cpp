@@ -1,0 +1,220 @@
+#include "broker/session/inflight.hpp"
+
+namespace airmail::session {
+
+std::optional<std::uint32_t> outgoing::push(entry&& e, queue_limits const& bound) {
+    auto const weight = e.body ? e.body->footprint() : std::size_t{e.size_64} * 64;
+    if (bound.messages && size() >= bound.messages) return std::nullopt;
+    // Entries that are over stay behind an unacknowledged one: so many of them, then the client must acknowledge the old one.
+    if (over_ >= over_max) return std::nullopt;
+    if (bound.bytes && bytes_ + weight > bound.bytes) return std::nullopt;
+    e.size_64 = static_cast<std::uint16_t>(std::min<std::size_t>((weight + 63) / 64, 65535));
+    bytes_ += std::uint64_t{e.size_64} * 64;
+    return queue_.push(std::move(e));
+}
+
+std::uint16_t outgoing::new_id() {
+    // Ids are given in rising order, so a clash needs either a full circle or ids read back from the store.
+    return ids_.next([this](std::uint16_t id) {
+        if (id == 1) scan_ids_ = true;
+        if (!scan_ids_) return false;
+        for (std::uint32_t i = 0; i < queue_.size(); ++i)
+            if (queue_[i].packet_id == id && queue_[i].state != progress::over) return true;
+        return false;
+    });
+}
+
+outgoing::step outgoing::next(std::uint16_t receive_maximum, bool stored, std::int64_t now) {
+    while (cursor_ < queue_.size()) {
+        entry& e = queue_[cursor_];
+        auto const number = queue_.first() + cursor_;
+        if (e.state == progress::over || e.state == progress::storing) {
+            if (e.state == progress::storing) ++in_flight_;
+            ++cursor_;
+            continue;
+        }
+        if (e.state == progress::received) {  // PUBREL is never held back [MQTT-4.9.0-3]
+            ++in_flight_, ++cursor_;
+            return {what::pubrel, false, number, e};
+        }
+        if (in_flight_ >= receive_maximum) return {};  // [MQTT-3.3.4-9] [MQTT-4.9.0-2]
+        if (!e.body) return {what::fetch, false, number, e};
+        if (e.state == progress::waiting && e.body->expires_at_ms() != 0 && e.body->expires_at_ms() <= now) {
+            step s{what::expired, false, number, e};  // [MQTT-3.3.2-5]
+            ++cursor_, ++in_flight_;
+            finish(cursor_ - 1);
+            return s;
+        }
+        if (e.state == progress::waiting && e.qos == 2 && stored && e.owed_lsn) return {};
+        ++in_flight_, ++cursor_;
+        if (e.state == progress::waiting) {
+            e.packet_id = new_id();
+            if (e.qos == 2 && stored && e.at != 0) {
+                e.state = progress::storing;
+                return {what::advance, false, number, e};
+            }
+            e.state = progress::sent;
+        }
+        step s{what::publish, e.sent_before, number, e};
+        e.sent_before = true;
+        return s;
+    }
+    return {};
+}
+
+outgoing::step outgoing::stored(std::uint32_t number) {
+    auto const index = number - queue_.first();
+    if (index >= queue_.size() || queue_[index].state != progress::storing) return {};
+    entry& e = queue_[index];
+    e.state = progress::sent;
+    if (index >= cursor_) return {};  // no connection, or a new one that has not come so far: next() will send it
+    step s{what::publish, false, number, e};
+    e.sent_before = true;
+    return s;
+}
+
+storage::lsn outgoing::told(std::uint32_t number, storage::lsn at, bool keep_body) {
+    auto const index = number - queue_.first();
+    if (index >= queue_.size() || !queue_[index].owed_lsn) return 0;
+    entry& e = queue_[index];
+    e.owed_lsn = false;
+    e.at = at;
+    if (e.state == progress::over) {
+        trim();
+        return at;
+    }
+    if (!keep_body && at != 0) e.body.reset();
+    return 0;
+}
+
+entry* outgoing::find(std::uint16_t packet_id, std::uint32_t& index) {
+    for (index = 0; index < cursor_; ++index) {
+        entry& e = queue_[index];
+        if (e.packet_id == packet_id && e.state != progress::over) return &e;
+    }
+    return nullptr;
+}
+
+outgoing::settled outgoing::acknowledged(std::uint16_t packet_id) {
+    std::uint32_t index;
+    entry const* e = find(packet_id, index);
+    if (!e || e->qos != 1 || e->state != progress::sent) return {};
+    settled s{true, e->at, queue_.first() + index};
+    finish(index);
+    return s;
+}
+
+outgoing::settled outgoing::received(std::uint16_t packet_id) {
+    std::uint32_t index;
+    entry* e = find(packet_id, index);
+    if (!e || e->qos != 2 || (e->state != progress::sent && e->state != progress::received)) return {};
+    e->state = progress::received;
+    e->body.reset();  // PUBLISH is not sent again after PUBREC [MQTT-4.3.3-6]
+    return {true, e->at, queue_.first() + index};
+}
+
+outgoing::settled outgoing::refused(std::uint16_t packet_id) {
+    std::uint32_t index;
+    entry const* e = find(packet_id, index);
+    if (!e || e->qos != 2 || e->state != progress::sent) return {};
+    settled s{true, e->at, queue_.first() + index};
+    finish(index);
+    return s;
+}
+
+outgoing::settled outgoing::completed(std::uint16_t packet_id) {
+    std::uint32_t index;
+    entry const* e = find(packet_id, index);
+    if (!e || e->qos != 2 || e->state != progress::received) return {};
+    settled s{true, e->at, queue_.first() + index};
+    finish(index);
+    return s;
+}
+
+storage::lsn outgoing::discard(std::uint32_t number) {
+    auto const index = number - queue_.first();
+    if (index >= queue_.size() || queue_[index].state == progress::over) return 0;
+    auto const at = queue_[index].at;
+    finish(index);
+    return at;
+}
+
+void outgoing::finish(std::uint32_t index) {
+    entry& e = queue_[index];
+    e.state = progress::over;
+    e.body.reset();
+    bytes_ -= std::uint64_t{e.size_64} * 64;
+    e.size_64 = 0;
+    ++over_;
+    if (index < cursor_) --in_flight_;
+    trim();
+}
+
+void outgoing::trim() {
+    while (!queue_.empty() && queue_[0].state == progress::over && !queue_[0].owed_lsn) {
+        queue_.pop_front();
+        --over_;
+        if (cursor_ > 0) --cursor_;
+    }
+    if (queue_.empty()) {
+        scan_ids_ = false;
+        sets_.clear();
+    }
+}
+
+void outgoing::detach() {
+    cursor_ = 0, in_flight_ = 0;
+    scan_ids_ = true;
+    for (std::uint32_t i = 0; i < queue_.size(); ++i)
+        if (queue_[i].at != 0) queue_[i].body.reset();
+}
+
+void outgoing::missing(std::size_t n, std::vector<storage::lsn>& at, std::vector<std::uint32_t>& numbers) {
+    for (std::uint32_t i = cursor_; i < queue_.size() && at.size() < n; ++i) {
+        entry const& e = queue_[i];
+        if (e.body || e.at == 0 || (e.state != progress::waiting && e.state != progress::sent)) continue;
+        at.push_back(e.at);
+        numbers.push_back(queue_.first() + i);
+    }
+}
+
+bool outgoing::body(std::uint32_t number, storage::message_ptr m) {
+    auto const index = number - queue_.first();
+    if (index >= queue_.size() || queue_[index].body) return true;
+    entry& e = queue_[index];
+    if (e.state != progress::waiting && e.state != progress::sent) return true;
+    if (m) {
+        e.body = std::move(m);
+        return true;
+    }
+    finish(index);
+    return false;
+}
+
+void outgoing::restore(entry&& e, storage::delivery_state s) {
+    e.state = s == storage::delivery_state::queued ? progress::waiting
+              : s == storage::delivery_state::sent ? progress::sent
+                                                   : progress::received;
+    e.sent_before = e.state == progress::sent;
+    if (e.packet_id) ids_.resume_after(e.packet_id);
+    scan_ids_ = true;
+    bytes_ += std::uint64_t{e.size_64} * 64;
+    queue_.push(std::move(e));
+}
+
+std::uint32_t outgoing::remember(std::span<std::uint32_t const> ids) {
+    if (ids.empty()) return 0;
+    if (ids.size() == 1) return ids[0];
+    for (std::size_t i = 0; i < sets_.size(); ++i)
+        if (std::ranges::equal(sets_[i], ids)) return entry::many | static_cast<std::uint32_t>(i);
+    if (sets_.size() >= 256) return ids[0];  // bound: a client that keeps changing its overlaps sees only the first one
+    sets_.emplace_back(ids.begin(), ids.end());
+    return entry::many | static_cast<std::uint32_t>(sets_.size() - 1);
+}
+
+std::span<std::uint32_t const> outgoing::identifiers(entry const& e) const {
+    if (e.subscription & entry::many) return sets_[e.subscription & ~entry::many];
+    return e.subscription ? std::span{&e.subscription, 1} : std::span<std::uint32_t const>{};
+}
+
+}

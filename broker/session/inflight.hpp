@@ -1,0 +1,137 @@
+#pragma once
+// QoS 1 and 2 with one client, both ways. Pure state: `outgoing::next` says what to do, the caller does it (encode, store,
+// fetch) and tells the outcome.
+//
+//   queue:   [ sent | received | sent | storing || waiting | waiting ... ]
+//                                               ^ cursor: what this connection has been given so far
+//   On a new connection the cursor goes back to the front: what was sent is sent again with DUP, in the same order, what was
+//   received gets its PUBREL again, then the waiting ones follow. [MQTT-4.4.0-1] Nothing is re-sent at any other time.
+
+#include "broker/session/packet_ids.hpp"
+#include "broker/session/queue.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace airmail::session {
+
+/// Bounds of one session's queue; 0 = no limit. At the bound the newest message is dropped and counted by the caller.
+struct queue_limits {
+    std::uint32_t messages = 1000, bytes = 4 << 20;
+};
+
+/// What we send. Owned by: the session; made with its first QoS 1 or 2 message.
+class outgoing {
+public:
+    enum class what : std::uint8_t {
+        nothing,   // all sent, or Receive Maximum reached, or the front waits for the store
+        publish,   // send `e` (packet id set; DUP if sent_before was)
+        pubrel,    // send PUBREL for `e` again
+        advance,   // store packet id and state of `e`, then call stored() [reliability.md 3, rule 3]
+        fetch,     // `e` and perhaps others behind it have no body: call bodies() when they are here
+        expired,   // `e` has expired and is over: settle its LSN if it has one [MQTT-3.3.2-5]
+    };
+    struct step {
+        what kind = what::nothing;
+        bool dup = false;
+        std::uint32_t number = 0;  // of the entry, for stored() and told()
+        entry e;                   // a copy
+    };
+
+    /// Takes one more message; nullopt when a bound is reached. Returns the entry's number.
+    std::optional<std::uint32_t> push(entry&& e, queue_limits const& bound);
+    /// What to do next. Moves the cursor.
+    /// @param receive_maximum of the client [MQTT-3.3.4-9]   @param stored the session is on disk   @param now stored clock
+    step next(std::uint16_t receive_maximum, bool stored, std::int64_t now);
+
+    /// The packet id of a storing entry is durable: what to send now (nothing when the client is not there to get it).
+    step stored(std::uint32_t number);
+    /// The LSN of an entry became known (0 = the store refused it: it stays in RAM).
+    /// @param keep_body false for a session without a connection: the disk has it
+    /// @return the LSN to settle when the delivery was over before, else 0
+    storage::lsn told(std::uint32_t number, storage::lsn at, bool keep_body);
+
+    struct settled {
+        bool known = false;        // false: no such packet id in flight [reason 0x92]
+        storage::lsn at = 0;       // settle or advance this, when not 0
+        std::uint32_t number = 0;
+    };
+    /// PUBACK, any reason: the message is over. [MQTT-4.4.0-2]
+    settled acknowledged(std::uint16_t packet_id);
+    /// PUBREC below 0x80: only PUBREL may follow. A PUBREC of 0x80 or more: use refused().
+    settled received(std::uint16_t packet_id);
+    settled refused(std::uint16_t packet_id);
+    /// PUBCOMP.
+    settled completed(std::uint16_t packet_id);
+
+    /// Takes an entry out that cannot be sent (too large for the client). Returns the LSN to settle, or 0.
+    storage::lsn discard(std::uint32_t number);
+
+    /// The connection is gone: the cursor goes back, bodies that the disk has are let go.
+    void detach();
+    /// LSNs (with entry numbers) of up to `n` bodies missing from the cursor on.
+    void missing(std::size_t n, std::vector<storage::lsn>& at, std::vector<std::uint32_t>& numbers);
+    /// A fetched body; null = the record is gone or damaged, the entry is over. False then.
+    bool body(std::uint32_t number, storage::message_ptr m);
+    /// An entry read back at start.
+    void restore(entry&& e, storage::delivery_state s);
+
+    std::uint32_t size() const { return queue_.size() - over_; }
+    std::uint32_t in_flight() const { return in_flight_; }
+    std::uint64_t bytes() const { return bytes_; }
+
+    /// Subscription Identifiers of overlapping subscriptions: sets are kept beside the queue. [MQTT-3.3.4-4]
+    std::uint32_t remember(std::span<std::uint32_t const> ids);
+    /// The identifiers of an entry; valid until the next remember().
+    std::span<std::uint32_t const> identifiers(entry const& e) const;
+
+    /// Most finished entries kept behind one that the client does not acknowledge.
+    static constexpr std::uint32_t over_max = 8192;
+
+private:
+    entry* find(std::uint16_t packet_id, std::uint32_t& index);
+    std::uint16_t new_id();
+    void finish(std::uint32_t index);
+    void trim();
+
+    queue queue_;
+    std::uint32_t cursor_ = 0;      // index into queue_
+    std::uint32_t in_flight_ = 0;   // entries before the cursor that are not over
+    std::uint32_t over_ = 0;
+    std::uint64_t bytes_ = 0;
+    packet_ids ids_;
+    bool scan_ids_ = false;         // ids in flight are no longer one run behind ids_
+    std::vector<std::vector<std::uint32_t>> sets_;
+};
+
+/// QoS 2 packet ids a client has sent and not yet released. Bound: the Receive Maximum of CONNACK. [MQTT-4.3.3-10]
+class incoming_ids {
+public:
+    enum class known : std::uint8_t { no, routing, answered };
+    known find(std::uint16_t id) const {
+        for (auto const& e : ids_)
+            if (e.id == id) return e.answered ? known::answered : known::routing;
+        return known::no;
+    }
+    void add(std::uint16_t id, bool answered = false) { ids_.push_back({id, answered}); }
+    void answered(std::uint16_t id) {
+        for (auto& e : ids_)
+            if (e.id == id) e.answered = true;
+    }
+    /// PUBREL, or a refusal. False when it was not there.
+    bool remove(std::uint16_t id) {
+        return std::erase_if(ids_, [id](auto const& e) { return e.id == id; }) != 0;
+    }
+    std::size_t size() const { return ids_.size(); }
+
+private:
+    struct item {
+        std::uint16_t id;
+        bool answered;
+    };
+    std::vector<item> ids_;
+};
+
+}

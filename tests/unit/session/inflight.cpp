@@ -1,0 +1,180 @@
+#include "broker/session/inflight.hpp"
+
+#include <doctest/doctest.h>
+#include <set>
+#include <string>
+
+using namespace airmail;
+using namespace airmail::session;
+using what = outgoing::what;
+
+namespace {
+
+storage::message_ptr body(std::string const& text, std::int64_t expires = 0) {
+    storage::message_fields f;
+    f.qos = 2, f.topic = "t", f.expires_at_ms = expires;
+    f.payload = {reinterpret_cast<std::uint8_t const*>(text.data()), text.size()};
+    return storage::message::make(f);
+}
+entry of(std::uint8_t qos, std::string const& text = "x", bool owed = false) {
+    entry e;
+    e.body = body(text), e.qos = qos, e.owed_lsn = owed;
+    return e;
+}
+queue_limits const wide{};
+
+}
+
+TEST_CASE("ids rise, come round, and skip those in use [MQTT-2.2.1-4]") {
+    packet_ids ids;
+    CHECK(ids.next([](auto) { return false; }) == 1);
+    ids.resume_after(65534);
+    CHECK(ids.next([](auto) { return false; }) == 65535);
+    CHECK(ids.next([](auto id) { return id < 3; }) == 3);
+}
+
+TEST_CASE("no id is used twice at the same time over many turns of the circle") {
+    outgoing o;
+    std::vector<std::uint16_t> open;
+    std::set<std::uint16_t> in_use;
+    for (int i = 0; i < 200'000; ++i) {
+        REQUIRE(o.push(of(1), wide));
+        auto const s = o.next(100, false, 0);
+        if (s.kind == what::publish) {
+            REQUIRE(in_use.insert(s.e.packet_id).second);
+            open.push_back(s.e.packet_id);
+        }
+        if (open.size() >= 50) {
+            auto const at = static_cast<std::size_t>(i * 7919) % open.size();
+            REQUIRE(o.acknowledged(open[at]).known);
+            in_use.erase(open[at]);
+            open.erase(open.begin() + static_cast<std::ptrdiff_t>(at));
+        }
+    }
+}
+
+TEST_CASE("Receive Maximum bounds what is in flight [MQTT-3.3.4-9]") {
+    outgoing o;
+    for (int i = 0; i < 5; ++i) o.push(of(1), wide);
+    auto const a = o.next(2, false, 0), b = o.next(2, false, 0);
+    CHECK(a.kind == what::publish);
+    CHECK(b.kind == what::publish);
+    CHECK(o.next(2, false, 0).kind == what::nothing);
+    CHECK(o.acknowledged(b.e.packet_id).known);
+    CHECK_FALSE(o.acknowledged(b.e.packet_id).known);
+    CHECK(o.next(2, false, 0).kind == what::publish);
+    CHECK(o.in_flight() == 2);
+}
+
+TEST_CASE("a new connection sends again in order, with DUP, then goes on [MQTT-4.4.0-1]") {
+    outgoing o;
+    for (int i = 0; i < 4; ++i) o.push(of(static_cast<std::uint8_t>(i == 1 ? 2 : 1), std::to_string(i)), wide);
+    auto const a = o.next(3, false, 0), b = o.next(3, false, 0), c = o.next(3, false, 0);
+    CHECK(o.received(b.e.packet_id).known);
+    o.detach();
+    auto s = o.next(3, false, 0);
+    CHECK(s.dup);
+    CHECK(s.e.packet_id == a.e.packet_id);
+    s = o.next(3, false, 0);
+    CHECK(s.kind == what::pubrel);
+    CHECK(s.e.packet_id == b.e.packet_id);
+    s = o.next(3, false, 0);
+    CHECK(s.e.packet_id == c.e.packet_id);
+    CHECK(o.next(3, false, 0).kind == what::nothing);
+    CHECK(o.completed(b.e.packet_id).known);
+    s = o.next(3, false, 0);
+    CHECK_FALSE(s.dup);
+    CHECK(s.e.body->payload()[0] == '3');
+}
+
+TEST_CASE("an acknowledged entry waits for its LSN and is settled then") {
+    outgoing o;
+    auto const n = *o.push(of(1, "x", true), wide);
+    auto const s = o.next(10, true, 0);
+    CHECK(o.acknowledged(s.e.packet_id).at == 0);
+    CHECK(o.size() == 0);
+    CHECK(o.told(n, 77, true) == 77);
+    CHECK(o.told(n, 77, true) == 0);
+}
+
+TEST_CASE("QoS 2 of a stored session: LSN, then its id, then PUBLISH [reliability 3.3]") {
+    outgoing o;
+    auto const n = *o.push(of(2, "x", true), wide);
+    CHECK(o.next(10, true, 0).kind == what::nothing);
+    o.told(n, 5, true);
+    auto const s = o.next(10, true, 0);
+    CHECK(s.kind == what::advance);
+    CHECK(s.e.at == 5);
+    CHECK(o.stored(n).kind == what::publish);
+    CHECK(o.stored(n).kind == what::nothing);
+}
+
+TEST_CASE("bodies on disk are let go when the client is, and fetched in pages") {
+    outgoing o;
+    for (int i = 0; i < 100; ++i) o.told(*o.push(of(1, "x", true), wide), 1000 + i, false);
+    std::vector<storage::lsn> at;
+    std::vector<std::uint32_t> numbers;
+    CHECK(o.next(10, true, 0).kind == what::fetch);
+    o.missing(64, at, numbers);
+    REQUIRE(at.size() == 64);
+    CHECK(at[63] == 1063);
+    CHECK(o.body(numbers[0], body("y")));
+    CHECK_FALSE(o.body(numbers[1], nullptr));  // damaged: over
+    CHECK(o.next(10, true, 0).e.at == 1000);
+    CHECK(o.next(10, true, 0).e.at == 1002);
+}
+
+TEST_CASE("expired ones are over before they leave, not after [MQTT-3.3.2-5] [MQTT-4.3.3-7]") {
+    outgoing o;
+    entry e = of(1);
+    e.body = body("x", 100);
+    o.push(std::move(e), wide);
+    CHECK(o.next(10, false, 50).kind == what::publish);
+    o.detach();
+    CHECK(o.next(10, false, 150).kind == what::publish);
+    entry late = of(1);
+    late.body = body("x", 100);
+    o.push(std::move(late), wide);
+    CHECK(o.next(10, false, 150).kind == what::expired);
+    CHECK(o.size() == 1);
+}
+
+TEST_CASE("the queue is bounded by count and by bytes") {
+    outgoing o;
+    CHECK(o.push(of(1), {2, 0}));
+    CHECK(o.push(of(1), {2, 0}));
+    CHECK_FALSE(o.push(of(1), {2, 0}));
+    outgoing p;
+    CHECK(p.push(of(1, std::string(900, 'x')), {0, 1500}));
+    CHECK_FALSE(p.push(of(1, std::string(900, 'x')), {0, 1500}));
+    auto const s = p.next(10, false, 0);
+    p.acknowledged(s.e.packet_id);
+    CHECK(p.bytes() == 0);
+    CHECK(p.push(of(1, std::string(900, 'x')), {0, 1500}));
+}
+
+TEST_CASE("one that is never acknowledged does not stop the others soon, nor grow the queue for ever") {
+    outgoing o;
+    o.push(of(1), wide);
+    o.next(10, false, 0);
+    unsigned passed = 0;
+    while (o.push(of(1), wide)) {
+        REQUIRE(o.acknowledged(o.next(10, false, 0).e.packet_id).known);
+        ++passed;
+    }
+    CHECK(passed == outgoing::over_max);
+    CHECK(o.size() == 1);
+    CHECK(o.acknowledged(1).known);
+    CHECK(o.push(of(1), wide));
+}
+
+TEST_CASE("incoming QoS 2 ids") {
+    incoming_ids ids;
+    ids.add(5);
+    CHECK(ids.find(5) == incoming_ids::known::routing);
+    ids.answered(5);
+    CHECK(ids.find(5) == incoming_ids::known::answered);
+    CHECK(ids.remove(5));
+    CHECK_FALSE(ids.remove(5));
+    CHECK(ids.find(5) == incoming_ids::known::no);
+}

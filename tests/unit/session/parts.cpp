@@ -1,0 +1,77 @@
+#include "broker/session/session.hpp"
+
+#include "broker/session/expiry.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace airmail;
+using namespace airmail::session;
+
+TEST_CASE("an idle session keeps to its budget") {
+    CHECK(sizeof(airmail::session::session) <= 256);
+    CHECK(sizeof(entry) <= 32);
+}
+
+TEST_CASE("a session remembers who it is, and a new role forgets old answers") {
+    acl::identity who;
+    who.name = "dev-1", who.client_id = "c", who.role = "device", who.how = acl::proof::certificate;
+    airmail::session::session s{7, who};
+    acl::identity back;
+    CHECK(s.who(back).name == "dev-1");
+    CHECK(back.client_id == "c");
+    CHECK(back.role == "device");
+    CHECK(back.how == acl::proof::certificate);
+    s.decisions().store(1, 99, true);
+    CHECK(s.decisions().find(1, 99) == true);
+    CHECK_FALSE(s.decisions().find(2, 99));
+    who.role = "operator";
+    s.login(who);
+    CHECK(s.who(back).role == "operator");
+    CHECK_FALSE(s.decisions().find(1, 99));
+}
+
+TEST_CASE("aliases: learnt, replaced, unknown, above the maximum [MQTT-3.3.2-12]") {
+    inbound_aliases a;
+    CHECK(*a.resolve(0, "t", 0) == "t");
+    CHECK(a.resolve(0, "", 4).error() == codec::reason::protocol_error);
+    CHECK(a.resolve(3, "", 4).error() == codec::reason::protocol_error);
+    CHECK(*a.resolve(3, "one", 4) == "one");
+    CHECK(*a.resolve(3, "", 4) == "one");
+    CHECK(*a.resolve(3, "two", 4) == "two");
+    CHECK(*a.resolve(3, "", 4) == "two");
+    CHECK(a.resolve(5, "x", 4).error() == codec::reason::topic_alias_invalid);
+    a.clear();
+    CHECK(a.resolve(3, "", 4).error() == codec::reason::protocol_error);
+}
+
+TEST_CASE("a token bucket: burst, then rate, debts are waited for") {
+    token_bucket b;
+    CHECK(b.charge(1, 0, 0, 0));
+    CHECK(b.charge(1, 10, 3, 0));
+    CHECK(b.charge(1, 10, 3, 0));
+    CHECK_FALSE(b.charge(1, 10, 3, 0));
+    CHECK_FALSE(b.charge(1, 10, 3, 50));
+    CHECK(b.wait_ms(10) > 0);
+    b.refill(10, 3, 350);
+    CHECK_FALSE(b.empty());
+    b.refill(10, 3, 1'000'000);
+    CHECK(b.charge(1, 10, 3, 1'000'000));
+    CHECK(b.charge(1, 10, 3, 1'000'000));
+    CHECK_FALSE(b.charge(1, 10, 3, 1'000'000));
+}
+
+TEST_CASE("deadlines come in order of time") {
+    deadlines d;
+    for (std::uint32_t i = 0; i < 100; ++i) d.add(static_cast<std::int64_t>(i * 37 % 100), i, deadline::session_end);
+    deadlines::entry e;
+    CHECK_FALSE(d.due(-1, e));
+    std::int64_t last = -1;
+    int n = 0;
+    for (; d.due(49, e); ++n) {
+        CHECK(e.at >= last);
+        last = e.at;
+    }
+    CHECK(n == 50);
+    d.prune([](auto const& x) { return x.at % 2 == 0; });
+    CHECK(d.size() == 25);
+}
