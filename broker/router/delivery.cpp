@@ -1,0 +1,170 @@
+#include "broker/router/delivery.hpp"
+
+#include "broker/codec/acks.hpp"
+#include "broker/router/metrics.hpp"
+
+namespace airmail::router {
+
+using session::outgoing;
+
+void delivery::give(session::session& s, storage::message_ptr const& m, wish const& w, bool durable, std::vector<owed>& out) {
+    auto const qos = std::min(m->qos(), w.qos);  // [MQTT-3.8.4-8]
+    if (qos == 0) {
+        if (!s.out) return metric::dropped_offline.add();
+        if (s.output_bytes_max && s.out->out_bytes() > s.output_bytes_max) return metric::dropped_slow.add();
+        auto const& v = variants_.get(*m, s.v5(), 0, w.retain, w.ids, now());
+        if (s.packet_bytes_max && v.wire_bytes > s.packet_bytes_max) return metric::dropped_too_large.add();  // [MQTT-3.1.2-24]
+        append(*s.out, v, m, 0, false);
+        return metric::sent_qos0.add();
+    }
+    if (!s.out && !s.kept()) return metric::dropped_offline.add();
+    auto& sending = s.sending();
+    bool const stores = durable && s.stored;
+    session::entry e;
+    e.body = m;
+    e.subscription = s.v5() ? sending.remember(w.ids) : 0;
+    e.qos = qos, e.retain = w.retain, e.owed_lsn = stores;
+    auto const number = sending.push(std::move(e), s.bound);
+    if (!number) return metric::dropped_queue_full.add();  // newest refused, never silent
+    if (stores) {
+        storage::reference r;
+        r.session = s.number, r.qos = qos, r.retain = w.retain;
+        r.subscription_id = w.ids.empty() ? 0 : w.ids[0];
+        out.push_back({r, *number, shard_});
+    }
+    fresh_ = m.get();
+    pump(s);
+    fresh_ = nullptr;
+}
+
+void delivery::pump(session::session& s) {
+    auto* sending = s.sending_if();
+    if (!s.out || !sending || s.fetching) return;
+    for (;;) {
+        if (s.output_bytes_max && s.out->out_bytes() > s.output_bytes_max) {
+            stalled_.insert(s.number);
+            return;
+        }
+        auto const step = sending->next(s.receive_maximum, s.stored, now());
+        switch (step.kind) {
+        case outgoing::what::nothing: return;
+        case outgoing::what::publish: send(s, step); break;
+        case outgoing::what::pubrel: pubrel(s, step.e.packet_id); break;
+        case outgoing::what::fetch: return fetch(s);
+        case outgoing::what::expired:
+            metric::expired.add();
+            settle(s, step.e.at);
+            break;
+        case outgoing::what::advance:
+            // QoS 2: the packet id is on disk before the PUBLISH leaves. [reliability.md 3, rule 3]
+            ledger_.insist(storage::advance{step.e.at, s.number, storage::delivery_state::sent, step.e.packet_id},
+                           when_stored([this, n = s.number, entry = step.number](auto, auto) {
+                               auto* again = find_(n);
+                               if (!again || !again->sending_if()) return;
+                               auto const now_sent = again->sending_if()->stored(entry);
+                               if (now_sent.kind == outgoing::what::publish && again->out) send(*again, now_sent);
+                           }));
+            break;
+        }
+    }
+}
+
+void delivery::send(session::session& s, outgoing::step const& step) {
+    auto const& e = step.e;
+    if (e.body.get() != fresh_ && !may_read_(s, *e.body)) {
+        metric::dropped_not_allowed.add();
+        return give_up(s, step);
+    }
+    auto const& v = variants_.get(*e.body, s.v5(), e.qos, e.retain, s.sending().identifiers(e), now());
+    if (s.packet_bytes_max && v.wire_bytes > s.packet_bytes_max) {
+        // Dropped as if it had been delivered. [MQTT-3.1.2-25]
+        metric::dropped_too_large.add();
+        return give_up(s, step);
+    }
+    append(*s.out, v, e.body, e.packet_id, step.dup);
+    (e.qos == 1 ? metric::sent_qos1 : metric::sent_qos2).add();
+}
+
+void delivery::give_up(session::session& s, session::outgoing::step const& step) {
+    settle(s, s.sending().discard(step.number));
+}
+
+void delivery::settle(session::session& s, storage::lsn at) {
+    if (at != 0) ledger_.insist(storage::settle{at, s.number});
+}
+
+void delivery::told(std::uint32_t number, std::uint32_t entry, storage::lsn at) {
+    auto* s = find_(number);
+    if (!s || !s->sending_if()) {
+        // The session ended while its message was being written: nobody else will take the reference away.
+        if (at) ledger_.insist(storage::settle{at, number});
+        return;
+    }
+    settle(*s, s->sending_if()->told(entry, at, s->connected()));
+    if (s->connected()) {
+        variants_.forget();
+        pump(*s);
+    }
+}
+
+void delivery::fetch(session::session& s) {
+    std::vector<storage::lsn> which;
+    std::vector<std::uint32_t> numbers;
+    s.sending().missing(64, which, numbers);  // a page; order is kept because nothing is sent past it
+    if (which.empty()) return;
+    s.fetching = true;
+    ledger_.port().fetch(std::move(which), [this, number = s.number, connection = s.connection, numbers = std::move(numbers)](
+                                               std::vector<storage::message_ptr> bodies) {
+        auto* again = find_(number);
+        if (!again || !again->connected() || again->connection != connection) return;
+        again->fetching = false;
+        for (std::size_t i = 0; i < numbers.size() && i < bodies.size(); ++i)
+            if (!again->sending().body(numbers[i], std::move(bodies[i]))) metric::lost_records.add();
+        variants_.forget();
+        pump(*again);
+    });
+}
+
+void delivery::pubrel(session::session& s, std::uint16_t id, codec::reason r) {
+    codec::encode(s.out->out(), codec::ack_view{codec::packet_type::pubrel, id, r}, s.protocol);
+}
+
+bool delivery::acknowledged(session::session& s, codec::packet_type type, std::uint16_t id, codec::reason r) {
+    variants_.forget();
+    auto* sending = s.sending_if();
+    outgoing::settled done;
+    if (type == codec::packet_type::pubrec && !codec::failed(r)) {
+        if (sending) done = sending->received(id);
+        if (!done.known) {
+            pubrel(s, id, codec::reason::packet_identifier_not_found);  // [MQTT-4.3.3-4], an id we do not know
+            return false;
+        }
+        if (done.at == 0 || !s.stored) pubrel(s, id);
+        else
+            // PUBREC is on disk before PUBREL leaves, or else a restart would send PUBLISH again. [reliability.md 3, rule 3]
+            ledger_.insist(storage::advance{done.at, s.number, storage::delivery_state::received, id},
+                           when_stored([this, n = s.number, c = s.connection, id](auto, auto) {
+                               auto* again = find_(n);
+                               if (again && again->connected() && again->connection == c) pubrel(*again, id);
+                           }));
+        return true;
+    }
+    if (sending)
+        done = type == codec::packet_type::puback   ? sending->acknowledged(id)
+               : type == codec::packet_type::pubrec ? sending->refused(id)  // over, not re-sent [MQTT-4.4.0-2]
+                                                    : sending->completed(id);
+    if (!done.known) return false;
+    settle(s, done.at);
+    pump(s);
+    return true;
+}
+
+void delivery::retry_stalled() {
+    if (stalled_.empty()) return;
+    auto const list = std::exchange(stalled_, {});
+    variants_.forget();
+    for (auto const number : list)
+        if (auto* s = find_(number)) pump(*s);
+}
+
+}

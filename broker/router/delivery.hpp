@@ -1,0 +1,69 @@
+#pragma once
+// The last step: one message to one session of this shard, now or later. Runs the session's `outgoing` state machine and does
+// what it says: encodes, stores, fetches.
+
+#include "broker/router/ledger.hpp"
+#include "broker/router/variants.hpp"
+#include "storage/store.hpp"
+
+#include <functional>
+#include <unordered_set>
+
+namespace airmail::router {
+
+/// How a session wants one message: the union of its matching subscriptions.
+struct wish {
+    std::uint8_t qos = 0;                    // granted, the highest [MQTT-3.3.4-2]
+    bool retain = false;                     // RETAIN bit to send
+    std::span<std::uint32_t const> ids;      // of all that matched [MQTT-3.3.4-3]
+};
+
+/// A reference that the store must keep: returned to the publisher's shard.
+struct owed {
+    storage::reference reference;
+    std::uint32_t number = 0;                // of the session's entry
+    unsigned shard = 0;
+};
+
+/// Owned by: one shard.
+class delivery {
+public:
+    using find_session = std::function<session::session*(std::uint32_t)>;
+    using clock = std::function<std::int64_t()>;
+    /// May the session read this message now? Asked again for what has waited: rules may have changed.
+    using may_read = std::function<bool(session::session&, storage::message const&)>;
+    delivery(unsigned shard, ledger& l, find_session find, clock stored_now, may_read may)
+        : shard_{shard}, ledger_{l}, find_{std::move(find)}, now_{std::move(stored_now)}, may_read_{std::move(may)} {}
+
+    /// Sends, queues or drops (counted). With a durable session and `durable` the reference to be stored is added to `out`.
+    void give(session::session& s, storage::message_ptr const& m, wish const& w, bool durable, std::vector<owed>& out);
+    /// The store wrote the message (or could not: at = 0). Settles what was acknowledged meanwhile.
+    void told(std::uint32_t session, std::uint32_t number, storage::lsn at);
+
+    /// Sends what may be sent: after CONNACK, after an acknowledgement, when output has drained.
+    void pump(session::session& s);
+    /// PUBACK, PUBREC, PUBCOMP read. False: no such packet id (PUBREC has then been answered with 0x92).
+    bool acknowledged(session::session& s, codec::packet_type type, std::uint16_t id, codec::reason r);
+    /// Those that stopped because their output was full: looked at once a second.
+    void retry_stalled();
+    void forget_variants() { variants_.forget(); }
+    std::int64_t now() const { return now_(); }
+
+private:
+    void send(session::session& s, session::outgoing::step const& step);
+    void give_up(session::session& s, session::outgoing::step const& step);
+    void fetch(session::session& s);
+    void settle(session::session& s, storage::lsn at);
+    void pubrel(session::session& s, std::uint16_t id, codec::reason r = codec::reason::success);
+
+    unsigned shard_;
+    ledger& ledger_;
+    find_session find_;
+    clock now_;
+    may_read may_read_;
+    storage::message const* fresh_ = nullptr;   // the message of give(): its rules were asked just now
+    variants variants_;
+    std::unordered_set<std::uint32_t> stalled_;
+};
+
+}

@@ -1,0 +1,48 @@
+#include "broker/router/ledger.hpp"
+
+namespace airmail::router {
+
+void ledger::remember(storage::ticket t, waiter_ptr w) {
+    if (tickets_.empty()) first_ = t;
+    assert(t == first_ + tickets_.size());
+    tickets_.push_back(std::move(w));
+}
+
+bool ledger::offer(storage::change c, waiter_ptr w) {
+    if (!backlog_.empty()) return false;
+    auto const t = port_.submit(std::move(c));
+    if (!t) return false;
+    remember(*t, std::move(w));
+    return true;
+}
+
+void ledger::insist(storage::change c, waiter_ptr w) {
+    if (backlog_.empty() && port_.load() < 1.0) {
+        // Copied: a refused submit has eaten its argument.
+        auto const t = port_.submit(c);
+        if (t) return remember(*t, std::move(w));
+    }
+    backlog_.push_back({std::move(c), std::move(w)});
+}
+
+void ledger::retry() {
+    while (!backlog_.empty()) {
+        auto const t = port_.submit(backlog_.front().what);
+        if (!t) return;
+        remember(*t, std::move(backlog_.front().who));
+        backlog_.pop_front();
+    }
+}
+
+void ledger::durable(storage::durable const& d) {
+    for (std::size_t i = 0; i < d.lsns.size(); ++i) {
+        assert(!tickets_.empty() && first_ == d.first + i);
+        auto w = std::move(tickets_.front());
+        tickets_.pop_front();
+        ++first_;
+        if (w) w->stored(d.error, d.error ? 0 : d.lsns[i]);
+    }
+    retry();
+}
+
+}
