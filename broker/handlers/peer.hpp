@@ -3,6 +3,7 @@
 
 #include "acl/identity.hpp"
 #include "broker/codec/packets.hpp"
+#include "broker/session/outlet.hpp"
 #include "storage/message.hpp"
 
 #include <cstdint>
@@ -42,18 +43,10 @@ struct listener_rules {
 
 /// One connected client. Owned by: the shard of its session. Never copied; handlers keep plain references for a call and the
 /// session keeps a pointer that is cleared in handlers::protocol::gone.
-class peer {
+/// Its out(), out_shared() and out_bytes() come from session::outlet, so that rooms below can send.
+class peer : public session::outlet {
 public:
-    virtual ~peer() = default;
-
-    /// The out-buffer: encode packets to its end. Marks the connection dirty; one write per connection and turn follows.
-    virtual bytes& out() = 0;
-    /// A packet whose payload is large (over 2 KiB): `head` is copied, the payload is sent from the shared body.
-    virtual void out_shared(byte_view head, storage::message_ptr body) = 0;
-    /// Bytes waiting to be written, including what the kernel has not taken.
-    virtual std::size_t out_bytes() const = 0;
-
-    /// Says why (DISCONNECT with reason and Reason String for v5, after CONNACK), flushes, closes. Logged once with `why`.
+    /// Says why (DISCONNECT with reason and Reason String when `welcomed` and v5), flushes, closes. Logged once with `why`.
     virtual void close(codec::reason r, std::string_view why) = 0;
     /// Stops (or resumes) reading from this peer: back-pressure of store and shards. Counted per cause by the caller.
     virtual void pause_reading(bool on) = 0;
@@ -68,6 +61,9 @@ public:
     /// Set by the CONNECT handler, read on every packet.
     session::session* session = nullptr;
     codec::version protocol = codec::version::v5;
+    /// CONNACK 0x00 was written and no DISCONNECT was read: close() may send DISCONNECT to a v5 client, else it just closes
+    /// after flushing. [MQTT-3.14.0-1] [MQTT-3.14.4-1]
+    bool welcomed = false;
 };
 
 }

@@ -1,0 +1,163 @@
+// CONNECT, first half: is it acceptable, and who is it? [MQTT-3.1.4-1] [MQTT-3.1.4-2]
+
+#include "broker/codec/connack.hpp"
+#include "broker/codec/topic.hpp"
+#include "broker/handlers/metrics.hpp"
+#include "broker/handlers/parked.hpp"
+#include "broker/log/log.hpp"
+#include "broker/shard/task.hpp"
+
+namespace airmail::handlers {
+namespace {
+
+/// Client ids become log fields and file names of tools: no control characters, 1 to 256 bytes (we promise 23).
+bool valid_client_id(std::string_view id) {
+    if (id.empty() || id.size() > 256) return false;
+    return std::ranges::none_of(id, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+}
+
+}
+
+void mqtt::refuse_connect(peer& from, codec::version v, codec::reason r, std::string_view why) {
+    codec::connack_view answer;
+    answer.code = r;  // session present stays 0 [MQTT-3.2.2-6]
+    codec::encode(from.out(), answer, v);
+    from.close(r, why);  // [MQTT-3.2.2-7]
+}
+
+void mqtt::connect(peer& from, codec::connect_view const& c, std::string_view assigned_id) {
+    from.protocol = c.protocol;
+    auto h = std::make_unique<hello>();
+    if (!acceptable(from, *h, c)) return;
+    h->assigned = !assigned_id.empty();
+    h->who.client_id = h->assigned ? assigned_id : c.client_id;  // [MQTT-3.1.3-6] [MQTT-3.1.3-7]
+    if (!valid_client_id(h->who.client_id)) {
+        metric::refused_other.add();
+        return refuse_connect(from, c.protocol, codec::reason::client_identifier_not_valid, "client id not valid");  // [MQTT-3.1.3-8]
+    }
+    auto const& rules = from.rules();
+    auto const* certificate = from.certificate();
+    if (certificate && (rules.device || rules.username_is_identity)) {
+        auto client_id = std::move(h->who.client_id);
+        h->who = *certificate;
+        h->who.client_id = std::move(client_id);
+        return login_then_welcome(from, std::move(h), c);
+    }
+    if (c.user_name) {
+        h->who.name = *c.user_name;
+        h->who.how = acl::proof::password;
+    } else if (!rules.allow_anonymous || rules.device) {
+        metric::refused_login.add();
+        return refuse_connect(from, c.protocol, codec::reason::not_authorized, "no identity");
+    }
+    login_then_welcome(from, std::move(h), c);
+}
+
+bool mqtt::acceptable(peer& from, hello& h, codec::connect_view const& c) {
+    auto const& rules = from.rules();
+    auto no = [&](codec::reason r, std::string_view why) {
+        metric::refused_other.add();
+        refuse_connect(from, c.protocol, r, why);
+        return false;
+    };
+    if (world_.draining) return no(codec::reason::server_unavailable, "draining");  // 0x8B is not for CONNACK [MQTT-3.2.2-8]
+    if (c.props.has(codec::prop::auth_method)) return no(codec::reason::bad_authentication_method, "no such method");  // [MQTT-4.12.0-1]
+    bool const v5 = c.protocol == codec::version::v5;
+    if (!v5 && c.client_id.empty() && !c.clean_start)
+        return no(codec::reason::client_identifier_not_valid, "empty client id without clean session");  // 3.1.1 [MQTT-3.1.3-8]
+    h.protocol = c.protocol;
+    h.clean_start = c.clean_start;
+    h.problem_info = c.props.request_problem_info != 0;
+    h.receive_maximum = std::min(c.props.receive_maximum, rules.receive_maximum_out ? rules.receive_maximum_out : std::uint16_t{65535});
+    h.packet_bytes_max = c.props.maximum_packet_size;
+    h.asked_expiry_s = v5 ? c.props.session_expiry : c.clean_start ? 0 : 0xFFFFFFFF;
+    h.expiry_s = std::min(h.asked_expiry_s, rules.session_expiry_max);
+    h.keep_alive = c.keep_alive;
+    // 3.1.1 cannot be told another value; device listeners hold it to theirs all the same.
+    if (rules.keep_alive_max && (v5 || rules.device) && (c.keep_alive == 0 || c.keep_alive > rules.keep_alive_max))
+        h.keep_alive = rules.keep_alive_max;
+    return !c.will || read_will(h, from, c);
+}
+
+bool mqtt::read_will(hello& h, peer& from, codec::connect_view const& c) {
+    auto const& rules = from.rules();
+    auto const& w = *c.will;
+    auto no = [&](codec::reason r, std::string_view why) {
+        metric::refused_will.add();
+        refuse_connect(from, c.protocol, r, why);
+        return false;
+    };
+    if (w.qos > rules.maximum_qos) return no(codec::reason::qos_not_supported, "will QoS");                       // [MQTT-3.2.2-12]
+    if (w.retain && !rules.retain_available) return no(codec::reason::retain_not_supported, "will retain");      // [MQTT-3.2.2-13]
+    if (!codec::valid_topic_name(w.topic) || w.topic.size() > rules.topic_bytes_max || w.topic.starts_with("$share/") ||
+        codec::level_count(w.topic) > std::min<std::size_t>(rules.topic_levels_max, router::levels::max))
+        return no(codec::reason::topic_name_invalid, "will topic");
+    if ((rules.will_payload_max && w.payload.size() > rules.will_payload_max) ||
+        (w.retain && rules.retained_payload_max && w.payload.size() > rules.retained_payload_max))
+        return no(codec::reason::quota_exceeded, "will payload too large");
+    h.will = std::make_unique<session::will>();
+    h.will->topic = w.topic;
+    h.will->payload.assign(w.payload.begin(), w.payload.end());
+    auto const kept = codec::forwardable_properties(w.raw_props, w.props.present, scratch_properties_);
+    h.will->properties.assign(kept.begin(), kept.end());
+    h.will->qos = w.qos, h.will->retain = w.retain;  // [MQTT-3.1.2-14] [MQTT-3.1.2-15]
+    h.will->delay_s = std::min(w.props.will_delay, rules.will_delay_max);
+    h.will->message_expiry_s = w.props.has(codec::prop::message_expiry) ? std::max(w.props.message_expiry, 1U) : 0;
+    return true;
+}
+
+void mqtt::login_then_welcome(peer& from, std::unique_ptr<hello> h, codec::connect_view const& c) {
+    auto const number = from.connection_number();
+    login l;
+    l.user = c.user_name ? std::string{*c.user_name} : std::string{};
+    if (c.password) l.password = as_text(*c.password);
+    l.address = from.address();
+    l.client_id = h->who.client_id;
+    if (h->who.how == acl::proof::certificate) l.identity = h->who.name;
+    bool const asks_password = h->who.how == acl::proof::password;
+
+    auto waiting = std::make_unique<parked>();
+    waiting->from = &from;
+    waiting->greeting = std::move(h);
+    parked_[number] = std::move(waiting);
+    // The answer comes back as mail whoever gives it, so nothing here is entered twice.
+    auto done = [this, number](bool allowed, std::string role) {
+        shard_.post_external([this, number, allowed, role = std::move(role)]() mutable { decided(number, allowed, std::move(role)); });
+    };
+    if (world_.gate && world_.gate->authenticate(l, done)) return from.pause_reading(true);
+    if (!asks_password) return decided(number, true, {});
+    if (world_.check_password) {
+        from.pause_reading(true);
+        return world_.check_password(l, done);
+    }
+    // Mosquitto without a password file: the name is taken as said, unproven, where anonymous clients are let in.
+    auto& who = parked_[number]->greeting->who;
+    who.how = acl::proof::anonymous;
+    decided(number, from.rules().allow_anonymous && !from.rules().device, {});
+}
+
+void mqtt::decided(std::uint64_t connection, bool allowed, std::string role) {
+    auto const waiting = parked_.find(connection);
+    if (waiting == parked_.end() || !waiting->second->greeting) return;  // it left in the meantime
+    auto& from = *waiting->second->from;
+    auto h = std::move(waiting->second->greeting);
+    from.pause_reading(false);
+    auto const refuse = [&](codec::reason r, std::string_view why) {
+        parked_.erase(connection);
+        refuse_connect(from, h->protocol, r, why);
+    };
+    if (!allowed) {
+        metric::refused_login.add();
+        log::info("handlers", {{"conn", connection}, {"addr", from.address()}, {"client_id", h->who.client_id}}, "login refused");
+        return refuse(h->who.how == acl::proof::certificate ? codec::reason::not_authorized : codec::reason::bad_user_name_or_password,
+                      "login refused");
+    }
+    if (!role.empty()) h->who.role = std::move(role);
+    if (h->will && !may(h->who, from.rules().device, acl::action::publish, h->will->topic)) {
+        metric::refused_will.add();
+        return refuse(codec::reason::not_authorized, "will topic not allowed");
+    }
+    welcome(from, *h);
+}
+
+}

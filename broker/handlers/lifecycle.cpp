@@ -1,0 +1,114 @@
+// How connections and sessions end: wills, expiry, records. [MQTT-3.1.2-8] [MQTT-3.1.2-23] [MQTT-4.1.0-2]
+
+#include "broker/handlers/metrics.hpp"
+#include "broker/handlers/parked.hpp"
+#include "broker/log/log.hpp"
+
+namespace airmail::handlers {
+namespace {
+constexpr std::uint32_t forever = 0xFFFFFFFF;
+std::int64_t ends_at(session::session const& s) { return s.disconnected_at + std::int64_t{s.expiry_s} * 1000; }
+std::int64_t will_at(session::session const& s) {
+    return s.disconnected_at + std::int64_t{std::min(s.last_will->delay_s, s.expiry_s)} * 1000;
+}
+}
+
+void mqtt::gone(peer& from) {
+    if (auto const i = parked_.find(from.connection_number()); i != parked_.end()) {
+        auto* s = sessions_.find(i->second->session);
+        parked_.erase(i);
+        if (s && s->connection == from.connection_number()) lost(*s, {});  // its record was on the way
+        return;
+    }
+    auto* s = std::exchange(from.session, nullptr);
+    if (s && s->out == &from) lost(*s, {});
+}
+
+void mqtt::lost(session::session& s, std::string_view note) {
+    if (s.connected()) metric::connected.add(-1);
+    bool const clean = s.clean_disconnect;
+    auto const ready = s.ready ? ready_filter(s) : std::string{};
+    s.detach();
+    s.disconnected_at = now();
+    if (s.ready) tell_plugins(s, clean ? session_event::kind::gone_clean : session_event::kind::gone_crash, ready, note);
+    s.ready = false;
+    fanout_.online(s, false);
+    if (!s.kept()) return end(s);
+    if (s.last_will) {
+        if (s.last_will->delay_s == 0) publish_will(s);
+        else deadlines_.add(will_at(s), s.number, session::deadline::will);
+    }
+    if (s.expiry_s != forever) deadlines_.add(ends_at(s), s.number, session::deadline::session_end);
+    if (deadlines_.size() > 2 * sessions_.size() + 1024)
+        deadlines_.prune([this](session::deadlines::entry const& e) {
+            auto const* owner = sessions_.find(e.session);
+            return !owner || owner->connected() || owner->disconnected_at == 0;
+        });
+    if (s.stored) store_record(s);  // expiry counts from the stored time
+}
+
+void mqtt::end(session::session& s) {
+    if (s.last_will) publish_will(s);
+    fanout_.forget(s);
+    if (s.stored) ledger_.insist(storage::drop_session{s.number});
+    sessions_.erase(s);
+    metric::sessions.set(static_cast<std::int64_t>(sessions_.size()));
+}
+
+void mqtt::publish_will(session::session& s) {
+    auto const w = std::move(s.last_will);  // [MQTT-3.1.2-10]
+    if (!may(s.who(scratch_), false, acl::action::publish, w->topic)) return metric::wills_refused.add();
+    metric::wills.add();
+    storage::message_fields f;
+    f.tenant = s.tenant, f.qos = w->qos, f.retain = w->retain;
+    f.topic = w->topic, f.properties = w->properties, f.payload = w->payload;
+    f.received_at_ms = now();
+    f.expires_at_ms = w->message_expiry_s ? f.received_at_ms + std::int64_t{w->message_expiry_s} * 1000 : 0;
+    f.publisher = s.number, f.identity = s.name(), f.client_id = s.client_id();
+    publish(storage::message::make(f));
+}
+
+void mqtt::expire() {
+    session::deadlines::entry e;
+    auto const at = now();
+    while (deadlines_.due(at, e)) {
+        auto* s = sessions_.find(e.session);
+        // Whoever came back, or went again later, has another deadline.
+        if (!s || s->connected() || s->disconnected_at == 0) continue;
+        if (e.what == session::deadline::will) {
+            if (!s->last_will || will_at(*s) > at) continue;
+            publish_will(*s);
+            if (s->stored) store_record(*s);
+        } else if (s->expiry_s != forever && ends_at(*s) <= at) {
+            metric::expired.add();
+            log::debug("handlers", {{"id", s->name()}, {"client_id", s->client_id()}}, "session expired");
+            end(*s);
+        }
+    }
+}
+
+void mqtt::store_record(session::session& s, router::waiter_ptr w) {
+    storage::session_record r;
+    r.number = s.number, r.tenant = s.tenant;
+    r.identity = s.name(), r.client_id = s.client_id();
+    r.expiry_s = s.expiry_s, r.disconnected_at_ms = s.disconnected_at;
+    r.protocol = static_cast<std::uint8_t>(s.protocol);
+    if (s.last_will) {
+        auto const& w5 = *s.last_will;
+        r.will = storage::session_record::will_record{w5.topic, w5.payload, w5.properties, w5.qos, w5.retain, w5.delay_s, w5.message_expiry_s};
+    }
+    ledger_.insist(storage::put_session{std::move(r)}, std::move(w));
+}
+
+void mqtt::tell_plugins(session::session& s, session_event::kind k, std::string_view topic, std::string_view note) {
+    if (world_.gate) world_.gate->on_session({k, s.name(), s.client_id(), topic, note, s.connection, now()});
+}
+
+std::string mqtt::ready_filter(session::session& s) const {
+    if (!world_.gate || s.name().empty()) return {};
+    for (auto const& ref : s.filters)
+        if (auto const text = fanout_.tree().text(ref.filter); world_.gate->is_ready_filter(s.name(), text)) return std::string{text};
+    return {};
+}
+
+}

@@ -1,0 +1,97 @@
+// SUBSCRIBE: each filter is checked, added, stored; then SUBACK, then retained messages. [MQTT 5, 3.8]
+
+#include "broker/codec/subscribe.hpp"
+#include "broker/codec/suback.hpp"
+#include "broker/codec/topic.hpp"
+#include "broker/codec/within.hpp"
+#include "broker/handlers/metrics.hpp"
+#include "broker/handlers/pending_ack.hpp"
+#include "broker/log/log.hpp"
+
+namespace airmail::handlers {
+
+bool mqtt::on_subscribe(peer& from, codec::frame const& f) {
+    auto const p = codec::decode_subscribe(f.body, from.protocol);
+    if (!p) return bad(from, p.error(), "SUBSCRIBE");
+    auto& s = *from.session;
+    auto const answer = std::make_shared<pending_ack>();
+    answer->type = codec::packet_type::suback;
+    answer->packet_id = p->packet_id;
+    answer->session = s.number, answer->connection = s.connection;
+    answer->waiting = 1;  // this function
+    auto const id = p->props.subscription_id_count ? p->props.subscription_ids[0] : 0;
+    auto rest = p->filters;
+    for (std::uint16_t i = 0; i < p->count; ++i) {
+        auto const view = codec::subscribe_view::next(rest, from.protocol);
+        if (view.no_local && view.filter.starts_with("$share/"))
+            return bad(from, codec::reason::protocol_error, "No Local on a shared subscription");  // [MQTT-3.8.3-4]
+        answer->codes.push_back(codec::reason::success);
+        auto const r = subscribe_one(from, s, view, id, answer);
+        if (codec::failed(r)) metric::subscribe_refused.add();
+        if (answer->codes.back() == codec::reason::success) answer->codes.back() = r;  // [MQTT-3.8.4-6] [MQTT-3.9.3-1]
+    }
+    if (s.stored && answer->changes) {
+        // Tickets become durable in order, so the last one speaks for all. [reliability.md 3, rule 4]
+        ++answer->waiting;
+        ledger_.insist(std::move(*answer->last), router::when_stored([this, answer](boost::system::error_code failed, storage::lsn) {
+                           if (failed)
+                               for (auto& c : answer->codes)
+                                   if (!codec::failed(c)) c = codec::reason::quota_exceeded;
+                           if (--answer->waiting == 0) complete(*answer);
+                       }));
+    }
+    if (--answer->waiting == 0) complete(*answer);
+    return true;
+}
+
+codec::reason mqtt::subscribe_one(peer& from, session::session& s, codec::subscription_view const& v, std::uint32_t id,
+                                  std::shared_ptr<pending_ack> const& answer) {
+    auto const& rules = from.rules();
+    auto const parts = codec::split_filter(v.filter);
+    if (!parts) return parts.error();
+    if (v.filter.size() > rules.topic_bytes_max || codec::level_count(parts->filter) > std::min<std::size_t>(rules.topic_levels_max, router::levels::max))
+        return codec::reason::topic_filter_invalid;
+    // `$share` is authorised by the filter inside it.
+    if (!may(s.who(scratch_), rules.device, acl::action::subscribe, parts->filter)) {
+        log::info("handlers", {{"conn", from.connection_number()}, {"id", s.name()}, {"filter", v.filter}}, "subscription refused by the rules");
+        return codec::reason::not_authorized;
+    }
+    if (rules.filters_max && s.filters.size() >= rules.filters_max && !fanout_.tree().find(v.filter, s)) return codec::reason::quota_exceeded;
+    auto const qos = std::min(v.qos, rules.maximum_qos);  // [MQTT-3.2.2-10]
+    router::options how;
+    how.bits = static_cast<std::uint8_t>(qos | (v.no_local ? 4 : 0) | (v.retain_as_published ? 8 : 0) | v.retain_handling << 4);
+
+    auto const slot = answer->codes.size() - 1;
+    auto const done = fanout_.subscribe(s, parts->group, parts->filter, id, how, s.who(scratch_), [this, answer, slot](bool ok) {
+        if (!ok) answer->codes[slot] = codec::reason::quota_exceeded;
+        if (--answer->waiting == 0) complete(*answer);
+    });
+    if (done.refused) {
+        fanout_.unsubscribe(s, v.filter);
+        return codec::reason::quota_exceeded;
+    }
+    if (done.pending) ++answer->waiting;
+    if (s.stored) {
+        if (answer->changes++) ledger_.insist(std::move(*answer->last));
+        answer->last = storage::put_subscription{{s.number, std::string{v.filter}, how.bits, id}};
+    }
+    bool const wants = v.retain_handling == 0 || (v.retain_handling == 1 && done.is_new);  // [MQTT-3.3.1-9] to [MQTT-3.3.1-11]
+    if (!parts->shared() && wants) answer->replays.push_back({std::string{parts->filter}, id, how});
+    if (world_.gate && world_.gate->is_ready_filter(s.name(), v.filter)) answer->ready = v.filter;
+    return static_cast<codec::reason>(qos);  // [MQTT-3.8.4-7]
+}
+
+void mqtt::complete(pending_ack& a) {
+    auto* s = sessions_.find(a.session);
+    if (!s || !s->connected() || s->connection != a.connection) return;
+    codec::suback_view v;
+    v.type = a.type, v.packet_id = a.packet_id;
+    v.codes = a.codes;
+    codec::encode_within(peer_of(*s).out(), v, s->protocol, s->packet_bytes_max ? s->packet_bytes_max : codec::packet_size_max);
+    for (auto const& r : a.replays) fanout_.replay(*s, r.filter, r.id, r.how);
+    if (a.ready.empty() || !fanout_.tree().find(a.ready, *s)) return;
+    s->ready = true;
+    tell_plugins(*s, session_event::kind::ready, a.ready, {});
+}
+
+}

@@ -1,0 +1,145 @@
+// CONNECT, second half: the session, its record, CONNACK. [MQTT-3.1.4-4] [MQTT-3.1.4-5]
+
+#include "broker/codec/connack.hpp"
+#include "broker/codec/within.hpp"
+#include "broker/handlers/metrics.hpp"
+#include "broker/handlers/parked.hpp"
+#include "broker/log/log.hpp"
+
+namespace airmail::handlers {
+
+void mqtt::welcome(peer& from, hello& h) {
+    bool present = false;
+    auto& s = session_for(from, h, present);
+    auto const number = from.connection_number();
+    auto& waiting = *parked_.at(number);
+    waiting.session = s.number;
+    waiting.present = present;
+    bool const was_stored = s.stored;
+    apply(s, from, h);
+    auto const finish = [this, number, present](session::session& to, hello& greeting) {
+        auto const i = parked_.find(number);
+        auto& client = *i->second->from;
+        welcomed(client, to, greeting, present);
+        run_parked(number);
+    };
+    if (!s.stored) return finish(s, h);
+    // CONNACK of a durable session: after its record is durable. [reliability.md 3, rule 4]
+    auto kept = std::make_shared<hello>(std::move(h));
+    store_record(s, router::when_stored([this, number, id = s.number, kept, finish, was_stored](boost::system::error_code failed, storage::lsn) {
+                     auto const i = parked_.find(number);
+                     auto* again = sessions_.find(id);
+                     if (i == parked_.end() || !again || again->connection != number) return;
+                     if (failed) {
+                         // Nothing was stored: the client must not believe that its session is kept.
+                         auto& client = *i->second->from;
+                         parked_.erase(i);
+                         if (!was_stored) again->stored = false, again->expiry_s = 0, end(*again);
+                         return refuse_connect(client, client.protocol, codec::reason::quota_exceeded, "session not stored");
+                     }
+                     finish(*again, *kept);
+                 }));
+}
+
+session::session& mqtt::session_for(peer& from, hello& h, bool& present) {
+    session_key const key{h.who.tenant, h.who.name, h.who.client_id};
+    auto const where = hash(key);
+    (void)from;
+    if (auto* known = sessions_.find(key, where)) {
+        bool const ends = h.clean_start || !known->kept();  // [MQTT-3.1.2-4]
+        take_over(*known, ends);
+        if (!ends) {
+            present = true;  // [MQTT-3.1.2-5] [MQTT-3.2.2-3]
+            metric::resumed.add();
+            known->login(h.who);
+            return *known;
+        }
+    }
+    // [MQTT-3.1.2-6] [MQTT-3.1.3-2]
+    auto& s = sessions_.add(std::make_unique<session::session>(world_.store->new_session_number(), h.who), where);
+    metric::sessions.set(static_cast<std::int64_t>(sessions_.size()));
+    return s;
+}
+
+void mqtt::apply(session::session& s, peer& from, hello& h) {
+    auto const& rules = from.rules();
+    s.connection = from.connection_number();
+    s.protocol = h.protocol;
+    s.expiry_s = h.expiry_s;
+    s.disconnected_at = 0;
+    s.packet_bytes_max = h.packet_bytes_max;
+    s.receive_maximum = h.receive_maximum;
+    s.output_bytes_max = rules.output_pause_bytes;
+    s.bound = {rules.queue_messages_max, rules.queue_bytes_max};
+    s.problem_info = h.problem_info;
+    s.keep_alive = h.keep_alive;
+    s.clean_disconnect = false;
+    s.memory_level = !rules.durable;
+    s.last_will = std::move(h.will);  // [MQTT-3.1.2-7]; the old one was settled by take_over
+    s.stored = s.stored || (s.kept() && rules.durable);
+}
+
+void mqtt::welcomed(peer& from, session::session& s, hello& h, bool present) {
+    connack(from, s, h, present);
+    from.session = &s;
+    from.welcomed = true;
+    s.out = &from;
+    metric::accepted.add();
+    metric::connected.add(1);
+    fanout_.online(s, true);
+    tell_plugins(s, session_event::kind::connect, {}, {});
+    delivery_.forget_variants();
+    delivery_.pump(s);  // what was in flight is sent again, then what waited [MQTT-4.4.0-1]
+    if (auto const ready = ready_filter(s); !ready.empty()) {
+        s.ready = true;
+        tell_plugins(s, session_event::kind::ready, ready, {});
+    }
+    log::debug("handlers", {{"conn", from.connection_number()}, {"id", s.name()}, {"client_id", s.client_id()}}, "connected, session {}",
+               present ? "resumed" : "new");
+}
+
+void mqtt::connack(peer& from, session::session& s, hello& h, bool present) {
+    auto const& rules = from.rules();
+    codec::connack_view a;
+    a.session_present = present;
+    auto& p = a.props;
+    bytes user;
+    if (h.protocol == codec::version::v5) {
+        auto number = [&](codec::prop which, auto& field, auto value) { p.add(which), field = value; };
+        if (h.expiry_s != h.asked_expiry_s) number(codec::prop::session_expiry, p.session_expiry, h.expiry_s);
+        if (rules.receive_maximum_in) number(codec::prop::receive_maximum, p.receive_maximum, rules.receive_maximum_in);
+        if (rules.maximum_qos < 2) number(codec::prop::maximum_qos, p.maximum_qos, rules.maximum_qos);  // [MQTT-3.2.2-9]
+        if (!rules.retain_available) number(codec::prop::retain_available, p.retain_available, std::uint8_t{0});
+        number(codec::prop::maximum_packet_size, p.maximum_packet_size, rules.packet_bytes_max);
+        if (h.assigned) number(codec::prop::assigned_client_id, p.assigned_client_id, s.client_id());  // [MQTT-3.2.2-16]
+        if (rules.topic_alias_in) number(codec::prop::topic_alias_maximum, p.topic_alias_maximum, rules.topic_alias_in);
+        if (s.keep_alive != h.keep_alive || (rules.keep_alive_max && s.keep_alive == rules.keep_alive_max))
+            number(codec::prop::server_keep_alive, p.server_keep_alive, s.keep_alive);
+        // Wildcard, Subscription Identifier and Shared Subscription Available are 1 by being absent.
+        if (rules.device) {
+            codec::append_user_property(user, "server_time", std::to_string(world_.wall_s()));  // for devices without a clock
+            p.add(codec::prop::user_property);
+            p.user_properties = user;
+            p.user_property_count = 1;
+        }
+    }
+    // [MQTT-3.2.2-19] [MQTT-3.2.2-20]
+    codec::encode_within(from.out(), a, h.protocol, h.packet_bytes_max ? h.packet_bytes_max : codec::packet_size_max);
+}
+
+void mqtt::run_parked(std::uint64_t connection) {
+    auto const i = parked_.find(connection);
+    if (i == parked_.end()) return;
+    auto const waiting = std::move(i->second);
+    parked_.erase(i);
+    for (auto const& [first, body] : waiting->frames) {
+        codec::frame f;
+        f.type = static_cast<codec::packet_type>(first >> 4);
+        f.flags = first & 0x0F;
+        f.body = body;
+        f.size = body.size() + 2;
+        if (!packet(*waiting->from, f)) return;
+    }
+}
+
+}

@@ -1,0 +1,61 @@
+#pragma once
+// What the shards' protocols share. Made by broker.cpp before them and outliving them.
+
+#include "acl/engine.hpp"
+#include "broker/handlers/plugin_gate.hpp"
+#include "broker/router/fanout.hpp"
+#include "storage/store.hpp"
+
+#include <atomic>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+namespace airmail::handlers {
+
+class mqtt;
+
+/// The rules in force. A reload sets new ones; each shard notices by the generation, at its next question.
+class rules_box {
+public:
+    /// Any thread.
+    void set(acl::engine_ptr e) {
+        std::lock_guard hold{lock_};
+        engine_ = std::move(e);
+        generation_.fetch_add(1, std::memory_order_release);
+    }
+    std::uint32_t generation() const { return generation_.load(std::memory_order_acquire); }
+    acl::engine_ptr get() const {
+        std::lock_guard hold{lock_};
+        return engine_;
+    }
+
+private:
+    mutable std::mutex lock_;
+    acl::engine_ptr engine_;
+    std::atomic<std::uint32_t> generation_{1};
+};
+
+/// Bounds of the whole broker.
+struct world_limits {
+    router::retained_bounds retained;          // of the broker; each shard gets its part
+    std::size_t shared_groups = 1000;          // per shard
+    std::uint32_t parked_bytes = 64 << 10;     // packets of one peer read while its CONNECT is decided
+};
+
+/// Fill in, then make the protocols, then restore(), then run the shards.
+struct world {
+    storage::store* store = nullptr;           // required; in-memory options for level `memory`
+    plugin_gate* gate = nullptr;               // null = no plugins
+    rules_box acl;                             // null engine: device listeners deny all, others allow all
+    /// Checks user name and password off the loop. Unset: users are refused on device listeners, accepted unproven elsewhere
+    /// when anonymous clients are.
+    std::function<void(login const&, login_done)> check_password;
+    std::function<std::int64_t()> wall_s;      // unix time, for `server_time`; required
+    world_limits limits;
+    router::interest interest;
+    std::vector<mqtt*> shards;                 // filled by make_protocol
+    std::atomic<bool> draining{false};         // new CONNECTs get 0x8B
+};
+
+}
