@@ -158,6 +158,12 @@ void broker::house::open_doors() {
         if (!opened) throw startup_error(opened.error().code == EACCES ? 77 : 69, fmt::format("listener {}: {}", l.name(), opened.error().text));
         doors.push_back({*opened, from, l.name()});
         bound.push_back({l.name(), address, (*opened)->port()});
+        if (!l.local_only) continue;
+        net::listener_options six;  // Mosquitto's local-only mode listens on both loopbacks; a machine without IPv6 has one
+        six.address = "::1";
+        six.port = (*opened)->port();
+        six.from = from;
+        if (auto second = network->listen(std::move(six))) doors.push_back({*second, from, l.name()});
     }
 }
 
