@@ -158,6 +158,12 @@ void broker::house::open_doors() {
         if (!opened) throw startup_error(opened.error().code == EACCES ? 77 : 69, fmt::format("listener {}: {}", l.name(), opened.error().text));
         doors.push_back({*opened, from, l.name()});
         bound.push_back({l.name(), address, (*opened)->port()});
+        if (!l.local_only) continue;
+        net::listener_options six;  // Mosquitto's local-only mode listens on both loopbacks; a machine without IPv6 has one
+        six.address = "::1";
+        six.port = (*opened)->port();
+        six.from = from;
+        if (auto second = network->listen(std::move(six))) doors.push_back({*second, from, l.name()});
     }
 }
 
@@ -208,10 +214,10 @@ void broker::house::run() {
     probes.emplace_back(kind::counter, "airmail_storage_records_damaged_total", "Records skipped because their checksum or form was wrong.", stat(&st::records_damaged));
     probes.emplace_back(kind::counter, "airmail_storage_records_cleaned_total", "Superseded records removed by the cleaner.", stat(&st::cleaned));
     probes.emplace_back(kind::gauge, "airmail_storage_used_bytes", "Bytes of the hot store in use.", stat(&st::bytes_used));
-    probes.emplace_back(kind::gauge, "airmail_storage_queue_count", "Changes waiting for the writer.", stat(&st::queue_depth));
+    probes.emplace_back(kind::gauge, "airmail_storage_queue_changes", "Changes waiting for the writer.", stat(&st::queue_depth));
     auto web = [this](auto member) { return [h = http.get(), member] { return static_cast<double>(h->counters().*member); }; };
     using hc = admin::http_counters;
-    probes.emplace_back(kind::gauge, "airmail_admin_connections_count", "HTTP connections open.", web(&hc::connections));
+    probes.emplace_back(kind::gauge, "airmail_admin_connections", "HTTP connections open.", web(&hc::connections));
     probes.emplace_back(kind::counter, "airmail_admin_requests_total", "HTTP requests.", web(&hc::requests));
     probes.emplace_back(kind::counter, "airmail_admin_sent_bytes_total", "Bytes of HTTP bodies and headers sent.", web(&hc::bytes_sent));
     probes.emplace_back(kind::counter, "airmail_admin_files_sent_total", "File transfers that ended whole.", web(&hc::files_sent));

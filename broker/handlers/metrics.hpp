@@ -28,8 +28,8 @@ inline metrics::counter resumed{"airmail_session_resumed_total", "Sessions resum
 inline metrics::counter expired{"airmail_session_expired_total", "Sessions ended by their expiry."};
 inline metrics::counter wills{"airmail_session_wills_published_total", "Wills published."};
 inline metrics::counter wills_refused{"airmail_session_wills_refused_total", "Wills that the rules no longer allowed."};
-inline metrics::gauge sessions{"airmail_session_count", "Sessions, connected or kept."};
-inline metrics::gauge connected{"airmail_session_connected_count", "Sessions with a connection."};
+inline metrics::gauge sessions{"airmail_session_sessions", "Sessions, connected or kept."};
+inline metrics::gauge connected{"airmail_session_connections", "Sessions with a connection."};
 
 inline char const* const pauses_help = "Times a publisher's socket was not read for a while, by cause.";
 inline metrics::counter paused_rate{"airmail_handlers_pauses_total", pauses_help, {{"cause", "rate"}}};

@@ -114,6 +114,7 @@ private:
 
     void check(campaign_row& c);
     void gates(campaign_row& c);
+    void supersede(campaign_row& c);
     void begin(campaign_row& c, std::string_view who);
     void begin_phase(campaign_row& c, std::int64_t n);
     void expire(campaign_row& c);

@@ -31,8 +31,15 @@ void engine::begin(campaign_row& c, std::string_view who) {
     c.n.total += fresh, c.n.by_status[0] += fresh;
     c.status = "active", c.stage = "running", c.started_at = ctx.wall();
     say(c, "started", who, {});
+    if (c.supersedes) supersede(c);
     begin_phase(c, 0);
     ctx.timer(house_timer, ctx.now() + 60'000);
+}
+
+/// Older updates of the same devices that can still be stopped give way; those that install are waited for.
+void engine::supersede(campaign_row& c) {
+    for (auto& d : load_devices(ctx, "c.live = 1 AND c.campaign_id <> ?1 AND c.serial_no IN (SELECT serial_no FROM campaign_devices WHERE campaign_id = ?1)", {c.id}))
+        if (auto* older = find(d.campaign_id); older && older->open()) step(d, make(d, event_kind::supersede), "by " + c.id);
 }
 
 campaign_row engine::launch(std::string const& id, std::string_view who) {

@@ -110,6 +110,7 @@ std::string campaign_plugin::create(params const& p, sdk::call_view const& call,
     c.phases = std::move(*phases), c.phases_text = phases_json(c.phases);
     c.max_in_flight = p.number("max_in_flight", s.max_in_flight, 1, 10'000'000), c.rate_per_min = p.number("rate_per_min", s.rate_per_min, 0, 100'000'000);
     c.dynamic = p.flag("dynamic").value_or(false), c.allow_downgrade = p.flag("allow_downgrade").value_or(false);
+    c.supersedes = p.flag("supersedes").value_or(false);
     c.start_at = p.number("start_at", 0, 0, 1LL << 40) * 1000, c.expires_at = p.number("expires_at", 0, 0, 1LL << 40) * 1000;
     if (c.expires_at > 0 && c.expires_at <= ctx.wall()) throw refusal{400, "campaign.bad_parameter", "expires_at is in the past"};
     c.status = "pending", c.stage = c.start_at > 0 ? "scheduled" : "draft";

@@ -66,7 +66,7 @@ void counters::add(device_row const& r, std::int64_t sign) {
 std::optional<campaign_row> load_campaign(sdk::context& ctx, std::string_view id) {
     auto rows = ctx.sql("SELECT campaign_id, name, firmware_id, target_criteria, status, stage, reason, created_by, to_version, phases, traceparent, "
                         "created_at, updated_at, started_at, completed_at, start_at, expires_at, phase, phase_since, salt, max_in_flight, "
-                        "rate_per_min, seq, dynamic, allow_downgrade, n_total, n_finished, n_not_counting, n_in_flight, n_pending, "
+                        "rate_per_min, seq, dynamic, allow_downgrade, supersedes, n_total, n_finished, n_not_counting, n_in_flight, n_pending, "
                         "n_downloading, n_installing, n_completed, n_failed, n_rollback FROM campaigns WHERE campaign_id = ?", {txt(id)});
     if (rows.empty()) return std::nullopt;
     auto const& v = rows[0];
@@ -78,7 +78,7 @@ std::optional<campaign_row> load_campaign(sdk::context& ctx, std::string_view id
     for (auto* n : {&c.created_at, &c.updated_at, &c.started_at, &c.completed_at, &c.start_at, &c.expires_at, &c.phase, &c.phase_since,
                     &c.salt, &c.max_in_flight, &c.rate_per_min, &c.seq})
         *n = integer(v[i++]);
-    c.dynamic = integer(v[i++]) != 0, c.allow_downgrade = integer(v[i++]) != 0;
+    c.dynamic = integer(v[i++]) != 0, c.allow_downgrade = integer(v[i++]) != 0, c.supersedes = integer(v[i++]) != 0;
     for (auto* n : {&c.n.total, &c.n.finished, &c.n.not_counting, &c.n.in_flight}) *n = integer(v[i++]);
     for (auto& n : c.n.by_status) n = integer(v[i++]);
     std::string why;
@@ -98,11 +98,11 @@ void save_campaign(sdk::context& ctx, campaign_row const& c) {
 
 void insert_campaign(sdk::context& ctx, campaign_row const& c) {
     ctx.sql("INSERT INTO campaigns(campaign_id, name, firmware_id, target_criteria, status, stage, created_by, created_at, updated_at, start_at, "
-            "expires_at, to_version, phases, salt, max_in_flight, rate_per_min, dynamic, allow_downgrade, traceparent) "
-            "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "expires_at, to_version, phases, salt, max_in_flight, rate_per_min, dynamic, allow_downgrade, supersedes, traceparent) "
+            "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             {c.id, c.name, c.firmware_id, c.target_criteria, c.status, c.stage, c.created_by, c.created_at, c.updated_at, or_null(c.start_at),
              or_null(c.expires_at), c.to_version, c.phases_text, c.salt, c.max_in_flight, c.rate_per_min, std::int64_t{c.dynamic},
-             std::int64_t{c.allow_downgrade}, c.traceparent});
+             std::int64_t{c.allow_downgrade}, std::int64_t{c.supersedes}, c.traceparent});
 }
 
 std::vector<device_entry> load_devices(sdk::context& ctx, std::string_view where, std::vector<sdk::sql_value> const& params) {

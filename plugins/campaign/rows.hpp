@@ -28,7 +28,7 @@ struct campaign_row {
     std::string id, name, firmware_id, target_criteria, status, stage, reason, created_by, to_version, phases_text, traceparent;
     std::int64_t created_at = 0, updated_at = 0, started_at = 0, completed_at = 0, start_at = 0, expires_at = 0;   // unix ms
     std::int64_t phase = 0, phase_since = 0, salt = 0, max_in_flight = 0, rate_per_min = 0, seq = 0;
-    bool dynamic = false, allow_downgrade = false;
+    bool dynamic = false, allow_downgrade = false, supersedes = false;
     counters n;
     std::vector<campaign::phase> phases;
 

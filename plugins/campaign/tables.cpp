@@ -30,6 +30,7 @@ constexpr char campaigns_1[] = R"(CREATE TABLE campaigns(
     rate_per_min    INTEGER NOT NULL DEFAULT 0,
     dynamic         INTEGER NOT NULL DEFAULT 0,
     allow_downgrade INTEGER NOT NULL DEFAULT 0,
+    supersedes      INTEGER NOT NULL DEFAULT 0,
     n_total         INTEGER NOT NULL DEFAULT 0,
     n_pending       INTEGER NOT NULL DEFAULT 0,
     n_downloading   INTEGER NOT NULL DEFAULT 0,

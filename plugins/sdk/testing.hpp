@@ -11,6 +11,7 @@
 
 #include "plugins/sdk/plugin.hpp"
 #include "plugins/sdk/testing/lane.hpp"
+#include "plugins/sdk/testing/lane_impl.hpp"
 
 namespace airmail::sdk::testing {
 

@@ -103,4 +103,3 @@ private:
 
 }
 
-#include "plugins/sdk/testing/lane_impl.hpp"

@@ -1,5 +1,5 @@
 #pragma once
-// Bodies of testing/lane.hpp; included from there.
+// Bodies of testing/lane.hpp, for those who run a bench (testing.hpp includes both).
 
 #include "plugins/sdk/testing/lane.hpp"
 

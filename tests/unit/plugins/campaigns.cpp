@@ -199,6 +199,25 @@ TEST_CASE("one update in flight per device; the next campaign waits for it") {
     CHECK(h.b.dead_letters().empty());
 }
 
+TEST_CASE("a campaign that supersedes stops the older update and takes its place") {
+    house h;
+    h.upload("v1.1.0");
+    h.device("d1");
+    h.device("d2");
+    h.campaign();
+    h.status("d2", "camp_789", "installing");
+    h.upload("v1.2.0");
+    h.campaign(R"(,"phases":"none","supersedes":true)", "camp_2");
+    CHECK(member(h.commands("d1").back().payload, "command") == "cancel");
+    h.status("d1", "camp_789", "cancelled");
+    CHECK(h.row("d1", "reason") == "superseded");
+    CHECK(h.row("d1", "stage", "camp_2") == "sent");
+    CHECK(h.stage("d2") == "installing");
+    CHECK(h.row("d2", "stage", "camp_2") == "waiting");
+    CHECK(h.drift() == 0);
+    CHECK(h.drift("camp_2") == 0);
+}
+
 TEST_CASE("two signatures refused stop the campaign, with an alert at the first") {
     house h;
     h.upload();

@@ -10,11 +10,14 @@ namespace {
 struct real : airmail::host::test::rig {
     fleet::ground ground;
 
-    explicit real(airmail::sdk::testing::options more = {}) {
-        for (auto& [k, v] : ground.options(std::move(more))) settings[k] = v;
+    void start() {
         make();
         for (auto* t : airmail::plugins::standard()) host->add(t);
         host->prepare(), host->start(), host->pump();
+    }
+    explicit real(airmail::sdk::testing::options more = {}) {
+        for (auto& [k, v] : ground.options(std::move(more))) settings[k] = v;
+        start();
     }
     void ready(std::string const& id, std::uint64_t connection) {
         airmail::host::session_event e;
@@ -81,6 +84,27 @@ TEST_CASE("the built-in plugins on the real host: an update from upload to compl
         CAPTURE(table);
         CHECK(r.number("SELECT count(*) FROM outbox WHERE table_name = '" + std::string{table} + "'") > 0);
     }
+}
+
+TEST_CASE("killed and started again on the real host: the same command for the same attempt") {
+    real r;
+    auto firmware = r.firmware();
+    r.ready("d1", 1);
+    r.heartbeat("d1", "v1.0.2");
+    r.host->pump();
+    REQUIRE(r.call("campaign.create", R"({"campaign_id":"c","name":"x","start":true,"phases":"none","firmware_id":")" + firmware + "\"}").first == 201);
+    auto id = r.text("SELECT command_id FROM campaign_devices");
+    r.out.published.clear();
+    r.start();
+    CHECK(r.text("SELECT stage FROM campaign_devices") == "waiting");
+    CHECK(r.text("SELECT status FROM devices") == "offline");
+    r.ready("d1", 1);
+    r.host->pump();
+    std::string again;
+    for (auto& p : r.out.published)
+        if (p.topic == "devices/d1/command") again = p.correlation_data;
+    CHECK(again == id);
+    CHECK(r.number("SELECT count(*) FROM airmail_dead_letters") == 0);
 }
 
 TEST_CASE("commands to many devices at once") {
