@@ -8,6 +8,7 @@
 #include "tools/airmailctl/firmware_keygen.hpp"
 #include "tools/airmailctl/show.hpp"
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <chrono>
 #include <filesystem>
@@ -44,7 +45,7 @@ void init(context const& c, init_options const& o) {
     how.common_name = o.name;
     how.days = o.days;
     auto ca = certificate_authority::create(o.dir, how);
-    ca.make_crl(o.days);
+    ca.make_crl(std::min(o.days, 3650));  // empty, and good for as long as a list can be: `ca revoke` writes the next
     json::object v{{"ca_certificate", o.dir + "/ca.crt"}, {"ca_key", o.dir + "/ca.key"}, {"crl", o.dir + "/ca.crl"}};
     if (!o.no_keys) {
         trust_options t;
