@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 constexpr std::string_view base_config = R"(persistence {persistence}
 persistence_location {dir}/data/
 log_dest none
-max_inflight_messages 1000
+max_inflight_messages 20000
 max_queued_messages 200000
 set_tcp_nodelay true
 allow_anonymous true

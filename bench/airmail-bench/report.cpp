@@ -60,10 +60,9 @@ std::string table(scenario_result const& r, std::string const& peer) {
     for (std::size_t i = 0; rows && i < rows->size(); ++i) {
         out += fmt::format("| {} |", (*rows)[i].name);
         for (auto const& b : r.brokers) out += fmt::format(" {} |", cell(values(b, i)));
-        if (base == r.brokers.end()) continue;
-        double const of = median(values(*base, i));
+        double const of = base == r.brokers.end() ? 0 : median(values(*base, i));
         for (auto const& b : r.brokers)
-            if (b.broker != peer) {
+            if (base != r.brokers.end() && b.broker != peer) {
                 double const ours = median(values(b, i));
                 bool const says = (*rows)[i].ratio && ours > 0 && of > 0;
                 out += says ? ours < of / 2 ? fmt::format(" 1/{:.1f} |", of / ours) : fmt::format(" {:.2f} |", ours / of) : std::string(" |");
