@@ -15,12 +15,12 @@ namespace airmail::testing {
 
 /// Owned by: one test. The configuration is a text in which {plain}, {tls}, {https}, {metrics} stand for ports and {dir} for
 /// the folder; store_path, metrics_port, control_socket and `user` are added. The folder outlives restarts.
-class daemon {
+class broker_process {
 public:
-    explicit daemon(std::string configuration) : wanted_(std::move(configuration)) {}
-    ~daemon() { kill(); }
-    daemon(daemon const&) = delete;
-    daemon& operator=(daemon const&) = delete;
+    explicit broker_process(std::string configuration) : wanted_(std::move(configuration)) {}
+    ~broker_process() { kill(); }
+    broker_process(broker_process const&) = delete;
+    broker_process& operator=(broker_process const&) = delete;
 
     /// Starts, and waits until /readyz says 200. @return empty, or how it ended instead with what it said.
     std::string start() {

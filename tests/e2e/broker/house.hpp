@@ -49,7 +49,7 @@ private:
 };
 
 /// How device `id` connects: its own certificate, client id = id, QoS 1 session that lives for a day.
-inline connect_options device_options(daemon const& d, std::string const& id) {
+inline connect_options device_options(broker_process const& d, std::string const& id) {
     connect_options o;
     o.port = d.tls_port();
     o.tls = fleet::get().as(id);
@@ -61,7 +61,7 @@ inline connect_options device_options(daemon const& d, std::string const& id) {
 }
 
 /// How anyone connects to the plain listener.
-inline connect_options plain_options(daemon const& d, std::string const& id, bool clean = true, codec::version v = codec::version::v5) {
+inline connect_options plain_options(broker_process const& d, std::string const& id, bool clean = true, codec::version v = codec::version::v5) {
     connect_options o;
     o.port = d.port();
     o.client_id = id;
@@ -72,7 +72,7 @@ inline connect_options plain_options(daemon const& d, std::string const& id, boo
 }
 
 /// Starts or fails the test with the broker's own words.
-inline void up(daemon& d) {
+inline void up(broker_process& d) {
     auto const why = d.start();
     REQUIRE_MESSAGE(why.empty(), why);
 }
