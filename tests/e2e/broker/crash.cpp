@@ -129,10 +129,16 @@ TEST_CASE("kill -9 while subscribers are away: their queues come back in order")
     blocking_client reader;
     connects(reader, plain_options(d, "reader", false));
     CHECK(reader.connack()->session_present);
+    std::map<std::pair<std::string, int>, int> last;  // order is promised for each topic and QoS [MQTT-4.6.0-6]
     for (int i = 0; i < 200; ++i) {
         auto const m = reader.receive();
         REQUIRE(m.has_value());
-        REQUIRE(m->payload == std::to_string(i));
-        REQUIRE(m->qos == 1 + i % 2);
+        int const n = std::stoi(m->payload);
+        REQUIRE(m->qos == 1 + n % 2);
+        REQUIRE(m->topic == "q/" + std::to_string(n % 3));
+        auto& before = last.try_emplace({m->topic, m->qos}, -1).first->second;
+        REQUIRE(n > before);
+        before = n;
     }
+    CHECK(reader.waiting() == 0);
 }

@@ -61,7 +61,7 @@ TEST_CASE("/healthz, /readyz, and /metrics that promtool accepts") {
 }
 
 TEST_CASE("REST over HTTPS: a key's role and scope are enforced, and a revoked key is a stranger") {
-    auto const viewer = make_key("viewer"), scoped = make_key("admin", "firmware"), admin = make_key("admin");
+    auto const viewer = make_key("viewer"), scoped = make_key("admin", "firmware.*"), admin = make_key("admin");
     CHECK(rest("", "GET", "/api/v1/devices").code == 401);
     CHECK(rest("am_nonsense", "GET", "/api/v1/devices").code == 401);
     CHECK(rest(viewer.token, "GET", "/api/v1/devices").code == 200);
