@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Eclipse Paho 1.6 for Python against airmaild: 3.1.1 and 5, QoS 0-2, retained, will, session resume, TLS, reason codes."""
 import queue
+import socket
 import sys
 
 import paho.mqtt.client as mqtt
@@ -68,7 +69,8 @@ class Client:
 
     def vanish(self):
         """No DISCONNECT: the will is due."""
-        self.c._sock.close()
+        self.c._thread_terminate = True
+        self.c._sock.shutdown(socket.SHUT_RDWR)
         self.c.loop_stop()
 
 
