@@ -21,6 +21,8 @@ broker::~broker() { stop(); }
 void broker::add(airmail_plugin_v1_t const& plugin) { house_->built_in.push_back(&plugin); }
 
 void broker::start() {
+    for (auto const& f : house_->settings.findings())  // airmaild has printed them all; who embeds us hears the first
+        if (f.weight == config::finding::grade::error) throw startup_error(78, f.str());
     house_->take_directory();
     house_->open_store();
     house_->make_shards();
