@@ -102,7 +102,9 @@ TEST_CASE("a turn runs handlers, then mail, then hooks in their order") {
     });
     r.start();
     end.get_future().wait();
-    CHECK(order == "amhH");
+    // A turn more may follow before stop() is seen; its hooks run in the same order.
+    CHECK(order.substr(0, 4) == "amhH");
+    for (std::size_t i = 4; i < order.size(); ++i) CHECK(order[i] == "hH"[i % 2]);
 }
 
 TEST_CASE("mail from many threads arrives, each thread's in its order") {
