@@ -8,8 +8,19 @@ void ledger::remember(storage::ticket t, waiter_ptr w) {
     tickets_.push_back(std::move(w));
 }
 
+namespace {
+/// Changes that wait beyond the port's ring. Publishers are not read while any waits, so what is added then is what they had
+/// sent before: at most a window each.
+constexpr std::size_t backlog_max = 1U << 17;
+}
+
 bool ledger::offer(storage::change c, waiter_ptr w) {
-    if (!backlog_.empty()) return false;
+    if (!backlog_.empty() || port_.load() >= 1.0) {
+        // Full is not refused: a burst of acknowledgements can fill the ring before the publishers are paused.
+        if (backlog_.size() >= backlog_max) return false;
+        backlog_.push_back({std::move(c), std::move(w)});
+        return true;
+    }
     auto const t = port_.submit(std::move(c));
     if (!t) return false;
     remember(*t, std::move(w));
