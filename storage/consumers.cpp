@@ -39,6 +39,9 @@ void consumers::hand_over(one& c) {
         c.newest = c.batch.back().first;
         c.pledged = false;
         if (c.state == mode::behind) return c.batch.clear();   // it will find them in the log
+        // A reader may be ahead of us: what it has read between the commit and this hand-over must not come twice.
+        std::erase_if(c.batch, [&](auto const& e) { return e.first <= c.read_to; });
+        if (c.batch.empty()) return;
         c.state = mode::handing;
     }
     bool goes_on = c.who->committed(c.batch);
@@ -52,6 +55,7 @@ bool consumers::caught_up(std::uint32_t bit, lsn upto) {
     std::lock_guard l{c.lock};
     if (upto < c.newest) return false;
     c.pledged = true;
+    c.read_to = upto;
     if (c.state == mode::behind) c.state = mode::live;
     return true;
 }

@@ -34,6 +34,7 @@ private:
         std::mutex lock;
         mode state = mode::live;
         bool pledged = false;      // caught_up said so while a batch was being handed over
+        lsn read_to = 0;            // how far the consumer said it has read
         lsn newest = 0;            // promised; writer thread writes, under lock
         std::vector<std::pair<lsn, message_ptr>> batch;   // writer thread
     };

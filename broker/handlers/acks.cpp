@@ -18,7 +18,7 @@ bool mqtt::on_ack(peer& from, codec::frame const& f) {
 bool mqtt::on_pubrel(peer& from, session::session& s, codec::ack_view const& a) {
     bool const known = s.receiving_if() && s.receiving_if()->ids.remove(a.packet_id);
     if (known) {
-        s.unanswered -= s.unanswered > 0;
+        if (s.v5()) s.unanswered -= s.unanswered > 0;
         // Lazily: a replayed PUBREL is harmless. [reliability.md 3, rule 2]
         if (s.stored) ledger_.insist(storage::forget_qos2_in{s.number, a.packet_id});
     }

@@ -147,7 +147,8 @@ void mqtt::publish(storage::message_ptr m, std::function<void(bool)> done) {
         p.connection = ++next_publisher_;
         waiting_publishers_.emplace(p.connection, std::move(done));
     }
-    fanout_.publish(std::move(m), p, o);
+    auto const hash = router::keyed_hash(m->topic());
+    fanout_.publish(std::move(m), hash, p, o);
 }
 
 }

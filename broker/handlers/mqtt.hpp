@@ -83,10 +83,11 @@ private:
     bool on_publish(peer& from, codec::frame const& f);
     codec::reason publish_allowed(peer& from, session::session& s, codec::publish_view const& p, std::string_view topic, std::uint64_t hash);
     bool refuse(peer& from, codec::publish_view const& p, codec::reason r);
-    void route(session::session& s, peer& from, codec::publish_view const& p, std::string_view topic);
+    void route(session::session& s, peer& from, codec::publish_view const& p, std::string_view topic, std::uint64_t hash);
     void show_plugins(storage::message_ptr const& m, router::publish_options& o);
     void regulate(peer& from, session::session& s, std::size_t bytes);
     void resume_paused();
+    void resume_answered(peer& from, session::session& s);
 
     // acks.cpp, subscribe.cpp, unsubscribe.cpp, disconnect.cpp, auth.cpp
     bool on_ack(peer& from, codec::frame const& f);
@@ -120,7 +121,11 @@ private:
     acl::engine const* rules();
     bool bad(peer& from, codec::reason r, std::string_view why);
     static peer& peer_of(session::session& s) { return static_cast<peer&>(*s.out); }
-    std::int64_t now() const { return world_.store->now_ms(); }
+    /// The store's clock, read once a turn: a message asks it several times.
+    std::int64_t now() const {
+        if (auto const turn = shard_.now(); turn != clock_read_at_) clock_read_at_ = turn, clock_ = world_.store->now_ms();
+        return clock_;
+    }
     void arm();
 
     shard::shard& shard_;
@@ -130,6 +135,8 @@ private:
     router::delivery delivery_;
     router::fanout fanout_;
     session::deadlines deadlines_;
+    mutable shard::instant clock_read_at_ = -1;
+    mutable std::int64_t clock_ = 0;
     std::unordered_map<std::uint64_t, std::unique_ptr<parked>> parked_;
     std::vector<std::uint32_t> paused_;                // sessions whose socket is not read
     std::unordered_map<std::uint64_t, std::function<void(bool)>> waiting_publishers_;   // of publish(), by promise

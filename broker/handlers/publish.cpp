@@ -41,7 +41,7 @@ bool mqtt::on_publish(peer& from, codec::frame const& f) {
         ++s.unanswered;
         if (p->qos == 2) s.receiving().ids.add(p->packet_id);
     }
-    route(s, from, *p, topic);
+    route(s, from, *p, topic, hash);
     regulate(from, s, f.body.size());
     return true;
 }
@@ -86,7 +86,7 @@ bool mqtt::refuse(peer& from, codec::publish_view const& p, codec::reason r) {
     return true;
 }
 
-void mqtt::route(session::session& s, peer& from, codec::publish_view const& p, std::string_view topic) {
+void mqtt::route(session::session& s, peer& from, codec::publish_view const& p, std::string_view topic, std::uint64_t hash) {
     auto const& rules = from.rules();
     storage::message_fields f;
     f.tenant = s.tenant, f.qos = p.qos, f.retain = p.retain;
@@ -105,7 +105,7 @@ void mqtt::route(session::session& s, peer& from, codec::publish_view const& p, 
     show_plugins(m, o);
     router::ack_promise promise;
     if (p.qos > 0) promise = {from.connection_number(), s.number, p.packet_id, p.qos};
-    fanout_.publish(std::move(m), promise, o);
+    fanout_.publish(std::move(m), hash, promise, o);
 }
 
 void mqtt::show_plugins(storage::message_ptr const& m, router::publish_options& o) {
@@ -136,7 +136,9 @@ void mqtt::answer(router::ack_promise const& p, router::outcome o) {
     if (!safe) (o == router::outcome::over_quota ? metric::refused_quota : metric::refused_store).add();
     if (!s->connected() || s->connection != p.connection) return;
     auto& to = peer_of(*s);
-    if (p.qos == 1 || !safe) s->unanswered -= s->unanswered > 0;
+    // 3.1.1 counts to the PUBREC: a paused socket is not read, so its PUBREL could never end the pause.
+    if (p.qos == 1 || !safe || !s->v5()) s->unanswered -= s->unanswered > 0;
+    if (s->paused_quota) resume_answered(to, *s);
     auto const type = p.qos == 1 ? codec::packet_type::puback : codec::packet_type::pubrec;
     if (safe && (o == router::outcome::routed || !s->v5())) return codec::encode_ack(to.out(), type, p.packet_id);  // [MQTT-4.3.2-4] [MQTT-4.3.3-8]
     if (!s->v5()) return to.close(codec::reason::quota_exceeded, "message not stored");  // no ack: the client will send it again
@@ -158,6 +160,15 @@ void mqtt::regulate(peer& from, session::session& s, std::size_t size) {
     from.pause_reading(true);
     paused_.push_back(s.number);
     if (paused_.size() == 1) arm();
+}
+
+void mqtt::resume_answered(peer& from, session::session& s) {
+    // At once: waiting for the alarm would hold a publisher to its window twenty times a second.
+    if (s.unanswered * 2 > from.rules().receive_maximum_in) return;
+    s.paused_quota = false;
+    if (s.paused_rate || s.paused_store) return;
+    std::erase(paused_, s.number);
+    from.pause_reading(false);
 }
 
 void mqtt::resume_paused() {

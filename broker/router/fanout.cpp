@@ -26,12 +26,17 @@ struct fanout::stored_publish final : waiter {
     pending_publish it;
 };
 
-void fanout::publish(storage::message_ptr m, ack_promise p, publish_options const& o) {
+shard_set fanout::interested(std::string_view topic, std::uint64_t hash) {
+    auto const version = interest_.version();  // before the look-up: a change in between makes the answer old, not wrong
+    if (auto const* known = routes_.find(hash, version)) return *known;
+    return routes_.put(hash, version) = interest_.lookup(topic, hash, shard_.index());
+}
+
+void fanout::publish(storage::message_ptr m, std::uint64_t hash, ack_promise p, publish_options const& o) {
     metric::routed.add();
-    auto const hash = keyed_hash(m->topic());
     auto const self = shard_.index(), shards = shard_.count();
     auto const me = shard_set{1} << self;
-    auto set = shards == 1 ? me : interest_.lookup(m->topic(), hash, self);
+    auto set = shards == 1 ? me : interested(m->topic(), hash);
     if (m->retain()) set |= shard_set{1} << home(hash, shards);
     // QoS 0 makes no references: nobody has to answer, unless a retained message is to be stored.
     bool const waits = m->qos() > 0 || m->retain();

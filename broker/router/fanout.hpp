@@ -13,6 +13,7 @@
 #include "broker/router/delivery.hpp"
 #include "broker/router/interest.hpp"
 #include "broker/router/retained.hpp"
+#include "broker/router/route_memory.hpp"
 #include "broker/router/shared_group.hpp"
 #include "broker/router/topic_tree.hpp"
 #include "broker/shard/shard.hpp"
@@ -63,7 +64,8 @@ public:
         : shard_{s}, interest_{i}, ledger_{l}, around_{around}, delivery_{d}, retained_{b}, groups_max_{groups_max} {}
 
     /// Routes a message; the promise is answered now or later, never from inside when it must be stored.
-    void publish(storage::message_ptr m, ack_promise p, publish_options const& o);
+    /// @param hash keyed_hash(m->topic())
+    void publish(storage::message_ptr m, std::uint64_t hash, ack_promise p, publish_options const& o);
 
     struct subscribed {
         bool is_new = false;
@@ -129,6 +131,7 @@ private:
     };
     struct stored_publish;
 
+    shard_set interested(std::string_view topic, std::uint64_t hash);
     void arrive(storage::message_ptr const& m, std::uint64_t hash, from const& f, arrival& a);
     void collect(storage::message const& m, std::uint64_t hash);
     void note_hit(subscriber const& s, storage::message const& m);
@@ -147,6 +150,7 @@ private:
 
     shard::shard& shard_;
     interest& interest_;
+    route_memory<shard_set, 1024> routes_;
     ledger& ledger_;
     surroundings& around_;
     delivery& delivery_;

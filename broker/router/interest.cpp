@@ -70,23 +70,21 @@ void interest::change_wild(std::string_view filter, shard_set set, bool on) {
     wild_count_.store(wild_[0].filters.size());
 }
 
-void interest::add(std::string_view filter, unsigned shard) {
+void interest::change(std::string_view filter, unsigned shard, bool on) {
     auto const set = shard_set{1} << shard;
-    if (codec::has_wildcard(filter)) return change_wild(filter, set, true);
-    auto const hash = std::max<std::uint64_t>(keyed_hash(filter), 1);
-    auto& s = exact_[hash & 255];
-    std::lock_guard hold{s.lock};
-    s.change(hash, set, true);
+    if (codec::has_wildcard(filter)) {
+        change_wild(filter, set, on);
+    } else {
+        auto const hash = std::max<std::uint64_t>(keyed_hash(filter), 1);
+        auto& s = exact_[hash & 255];
+        std::lock_guard hold{s.lock};
+        s.change(hash, set, on);
+    }
+    version_.fetch_add(1, std::memory_order_release);
 }
 
-void interest::remove(std::string_view filter, unsigned shard) {
-    auto const set = shard_set{1} << shard;
-    if (codec::has_wildcard(filter)) return change_wild(filter, set, false);
-    auto const hash = std::max<std::uint64_t>(keyed_hash(filter), 1);
-    auto& s = exact_[hash & 255];
-    std::lock_guard hold{s.lock};
-    s.change(hash, set, false);
-}
+void interest::add(std::string_view filter, unsigned shard) { change(filter, shard, true); }
+void interest::remove(std::string_view filter, unsigned shard) { change(filter, shard, false); }
 
 shard_set interest::lookup(std::string_view topic, std::uint64_t hash, unsigned asking) const {
     shard_set set = 0;

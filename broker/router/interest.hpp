@@ -27,6 +27,8 @@ public:
     /// Shards with a subscription that may match.
     /// @param hash keyed_hash(topic)   @param asking the caller's shard: its own reader slot
     shard_set lookup(std::string_view topic, std::uint64_t hash, unsigned asking) const;
+    /// Grows with every change, after the change can be seen: an answer looked up under a version holds while that stands.
+    std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
     std::size_t exact_filters() const;
 
 private:
@@ -58,12 +60,14 @@ private:
     struct alignas(64) reader {
         std::array<std::atomic<std::uint32_t>, 2> inside{};
     };
+    void change(std::string_view filter, unsigned shard, bool on);
     void change_wild(std::string_view filter, shard_set set, bool on);
 
     std::array<stripe, 256> exact_;
     std::array<wild_side, 2> wild_;
     std::atomic<std::uint32_t> resting_{0};        // the side that nobody changes
     std::atomic<std::uint32_t> wild_count_{0};
+    std::atomic<std::uint64_t> version_{1};
     mutable std::array<reader, 64> readers_;
     std::mutex writer_;
 };

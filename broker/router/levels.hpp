@@ -21,20 +21,23 @@ public:
                 ok_ = false;
                 return;
             }
-            text_[count_] = level;
-            hash_[count_++] = static_cast<std::uint32_t>(keyed_hash(level));
+            pieces_[count_++] = {level.data(), static_cast<std::uint32_t>(level.size()), static_cast<std::uint32_t>(keyed_hash(level))};
         }
     }
     bool ok() const { return ok_; }
     std::uint32_t count() const { return count_; }
-    std::string_view text(std::uint32_t i) const { return text_[i]; }
-    std::uint32_t hash(std::uint32_t i) const { return hash_[i]; }
+    std::string_view text(std::uint32_t i) const { return {pieces_[i].at, pieces_[i].size}; }
+    std::uint32_t hash(std::uint32_t i) const { return pieces_[i].hash; }
     /// `$...`: hidden from wildcards at the first level. [MQTT-4.7.2-1]
-    bool dollar() const { return count_ && !text_[0].empty() && text_[0][0] == '$'; }
+    bool dollar() const { return count_ && pieces_[0].size && *pieces_[0].at == '$'; }
 
 private:
-    std::array<std::string_view, max> text_;
-    std::array<std::uint32_t, max> hash_;
+    // Plain, so that the array is not zeroed: 4 KiB of that cost more than cutting a topic.
+    struct piece {
+        char const* at;
+        std::uint32_t size, hash;
+    };
+    std::array<piece, max> pieces_;
     std::uint32_t count_ = 0;
     bool ok_ = true;
 };

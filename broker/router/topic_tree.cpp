@@ -8,6 +8,7 @@ std::uint32_t topic_tree::find(std::string_view text) const {
 
 std::uint32_t topic_tree::find_or_make(std::string_view text, bool record) {
     if (auto const id = find(text); id != filter_trie::none) return id;
+    ++version_;
     std::uint32_t id;
     if (free_.empty()) {
         id = static_cast<std::uint32_t>(filters_.size());
@@ -88,6 +89,7 @@ void topic_tree::take_out(std::uint32_t id, std::uint32_t position) {
 }
 
 void topic_tree::forget(std::uint32_t id) {
+    ++version_;
     filter& f = filters_[id];
     auto const name = text(id);
     if (f.wild) wild_.erase(name);

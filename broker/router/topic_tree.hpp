@@ -4,8 +4,10 @@
 // the group's members are on the group's home shard, where the group itself subscribes.
 
 #include "broker/router/filter_trie.hpp"
+#include "broker/router/route_memory.hpp"
 #include "broker/session/session.hpp"
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,9 +71,26 @@ public:
             for (auto const& s : subscribers(filters_[id]))
                 if (s.is != subscriber::record) f(s);
         };
-        if (auto const id = find_exact(topic, hash); id != filter_trie::none) list(id);
-        if (wild_.empty()) return true;
-        return wild_.match(levels{topic}, list);
+        if (wild_.empty()) {
+            if (auto const id = find_exact(topic, hash); id != filter_trie::none) list(id);
+            return true;
+        }
+        if (auto const* known = matches_.find(hash, version_)) {
+            for (std::uint32_t i = 0; i < known->count; ++i) list(known->filters[i]);
+            return true;
+        }
+        few found;
+        std::uint32_t count = 0;
+        auto const note = [&](std::uint32_t id) {
+            if (count < found.filters.size()) found.filters[count] = id;
+            ++count;
+            list(id);
+        };
+        if (auto const id = find_exact(topic, hash); id != filter_trie::none) note(id);
+        if (!wild_.match(levels{topic}, note)) return false;
+        found.count = count;
+        if (count <= found.filters.size()) matches_.put(hash, version_) = found;
+        return true;
     }
     /// The subscription of a session to a filter, or null.
     subscriber const* find(std::string_view filter, session::session const& who) const;
@@ -100,6 +119,11 @@ private:
         if (f.many) return *f.many;
         return {&f.one, f.one.is == subscriber::nobody ? 0U : 1U};
     }
+    /// The filters that a topic matched, when they were few: what devices publish meets one or two.
+    struct few {
+        std::uint32_t count = 0;
+        std::array<std::uint32_t, 5> filters{};
+    };
     std::uint32_t find_exact(std::string_view topic, std::uint64_t hash) const {
         return exact_.find(static_cast<std::uint32_t>(hash), [&](std::uint32_t id) { return text(id) == topic; });
     }
@@ -116,6 +140,8 @@ private:
     filter_trie wild_;
     text_arena texts_;
     std::size_t subscriptions_ = 0;
+    std::uint64_t version_ = 1;                        // of the set of filters; who subscribes to them does not matter
+    mutable route_memory<few, 1024> matches_;
 };
 
 }

@@ -14,14 +14,20 @@ std::optional<std::uint32_t> outgoing::push(entry&& e, queue_limits const& bound
 }
 
 std::uint16_t outgoing::new_id() {
-    // Ids are given in rising order, so a clash needs either a full circle or ids read back from the store.
+    // Ids are given in rising order, so a clash needs either a full circle, which meets the oldest first, or ids from before
+    // this connection. Looking at all is for those cases only: a queue that never empties would pay for it with each message.
     return ids_.next([this](std::uint16_t id) {
-        if (id == 1) scan_ids_ = true;
+        if (!scan_ids_ && cursor_ > 1 && (queue_[0].packet_id == id || queue_[0].packet_id == 0)) scan_all();
         if (!scan_ids_) return false;
         for (std::uint32_t i = 0; i < queue_.size(); ++i)
             if (queue_[i].packet_id == id && queue_[i].state != progress::over) return true;
         return false;
     });
+}
+
+void outgoing::scan_all() {
+    scan_ids_ = true;
+    scan_until_ = queue_.first() + queue_.size();
 }
 
 outgoing::step outgoing::next(std::uint16_t receive_maximum, bool stored, std::int64_t now) {
@@ -88,6 +94,11 @@ storage::lsn outgoing::told(std::uint32_t number, storage::lsn at, bool keep_bod
 }
 
 entry* outgoing::find(std::uint16_t packet_id, std::uint32_t& index) {
+    if (cursor_ == 0) return nullptr;
+    // Ids rise with the queue, from 65,535 to 1: the first place to look is mostly the right one.
+    auto const from = queue_[0].packet_id;
+    index = packet_id >= from ? packet_id - from : packet_id + 65535U - from;
+    if (index < cursor_ && queue_[index].packet_id == packet_id && queue_[index].state != progress::over) return &queue_[index];
     for (index = 0; index < cursor_; ++index) {
         entry& e = queue_[index];
         if (e.packet_id == packet_id && e.state != progress::over) return &e;
@@ -156,6 +167,8 @@ void outgoing::trim() {
         --over_;
         if (cursor_ > 0) --cursor_;
     }
+    // Every id from before has left: the rest is one rising run again.
+    if (scan_ids_ && static_cast<std::int32_t>(queue_.first() - scan_until_) >= 0) scan_ids_ = false;
     if (queue_.empty()) {
         scan_ids_ = false;
         sets_.clear();
@@ -164,7 +177,7 @@ void outgoing::trim() {
 
 void outgoing::detach() {
     cursor_ = 0, in_flight_ = 0;
-    scan_ids_ = true;
+    scan_all();
     for (std::uint32_t i = 0; i < queue_.size(); ++i)
         if (queue_[i].at != 0) queue_[i].body.reset();
 }
@@ -197,9 +210,9 @@ void outgoing::restore(entry&& e, storage::delivery_state s) {
                                                    : progress::received;
     e.sent_before = e.state == progress::sent;
     if (e.packet_id) ids_.resume_after(e.packet_id);
-    scan_ids_ = true;
     bytes_ += std::uint64_t{e.size_64} * 64;
     queue_.push(std::move(e));
+    scan_all();
 }
 
 std::uint32_t outgoing::remember(std::span<std::uint32_t const> ids) {

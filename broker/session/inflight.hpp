@@ -93,6 +93,7 @@ public:
 private:
     entry* find(std::uint16_t packet_id, std::uint32_t& index);
     std::uint16_t new_id();
+    void scan_all();
     void finish(std::uint32_t index);
     void trim();
 
@@ -102,7 +103,8 @@ private:
     std::uint32_t over_ = 0;
     std::uint64_t bytes_ = 0;
     packet_ids ids_;
-    bool scan_ids_ = false;         // ids in flight are no longer one run behind ids_
+    bool scan_ids_ = false;         // ids in flight are no longer one run behind ids_,
+    std::uint32_t scan_until_ = 0;  // until the entries below this number have left
     std::vector<std::vector<std::uint32_t>> sets_;
 };
 

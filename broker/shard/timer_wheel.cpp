@@ -43,13 +43,13 @@ timer_wheel::~timer_wheel() {
 void timer_wheel::arm(timer& t, instant due) noexcept {
     t.cancel();
     t.due_ = due;
-    place(t);
+    place(t, current_ + 1);  // never the tick that is being processed: that slot has been emptied
 }
 
-void timer_wheel::place(timer& t) noexcept {
+void timer_wheel::place(timer& t, std::int64_t earliest) noexcept {
     // Rounded up: late by less than a tick, never early.
     std::int64_t at = t.due_ <= 0 ? 0 : t.due_ / tick_ + (t.due_ % tick_ != 0);
-    if (at <= current_) at = current_ + 1;
+    if (at < earliest) at = earliest;
     constexpr std::int64_t horizon = std::int64_t{1} << (bits * levels);
     if (at - current_ >= horizon) at = current_ + horizon - 1;  // looked at again when that slot comes round
     unsigned level = 0;
@@ -74,14 +74,11 @@ void timer_wheel::cascade(unsigned level) {
     used_[level] &= ~(std::uint64_t{1} << slot);
     head moved;
     splice(wheel_[level][slot], moved);
-    // place() never chooses the tick that is being processed, so time stands one tick back while timers move down.
-    --current_;
     while (!empty(moved)) {
         auto& t = static_cast<timer&>(*moved.next);
         unlink(t);
-        place(t);
+        place(t, current_);  // the slot of this tick is fired after the cascade
     }
-    ++current_;
 }
 
 std::size_t timer_wheel::fire(head& slot) {

@@ -81,7 +81,7 @@ private:
     static constexpr unsigned bits = 6, slots = 1U << bits, levels = 4;
     using head = detail::timer_link;
 
-    void place(timer& t) noexcept;
+    void place(timer& t, std::int64_t earliest) noexcept;
     void cascade(unsigned level);
     std::size_t fire(head& slot);
     static void splice(head& from, head& to) noexcept;

@@ -2,33 +2,48 @@
 
 namespace airmail::storage::sqlite {
 
-transaction::transaction(db& d) : db_(d) { db_.exec("BEGIN IMMEDIATE"); }
+namespace {
+
+/// BEGIN, SAVEPOINT and their ends are the house's own statements, whoever's scope is set: plugins may not write them.
+void run(db& d, std::string const& text) {
+    struct house {
+        db& d;
+        std::uint32_t const before = d.scope();
+        explicit house(db& o) : d(o) { d.scope(0); }
+        ~house() { d.scope(before); }
+    } as_house{d};
+    d.exec(text);
+}
+
+}
+
+transaction::transaction(db& d) : db_(d) { run(db_, "BEGIN IMMEDIATE"); }
 transaction::~transaction() {
     if (!open_ || !db_.in_transaction()) return;           // SQLite has rolled back by itself, e.g. on a full disk
     try {
-        db_.exec("ROLLBACK");
+        run(db_, "ROLLBACK");
     } catch (error const&) {
     }
 }
 void transaction::commit() {
-    db_.exec("COMMIT");
+    run(db_, "COMMIT");
     open_ = false;
 }
 
 savepoint::savepoint(db& d, std::string name) : db_(d), name_(quote_name(name)) {
     if (!db_.in_transaction()) outer_.emplace(db_);
-    db_.exec("SAVEPOINT " + name_);
+    run(db_, "SAVEPOINT " + name_);
 }
 savepoint::~savepoint() {
     if (!open_ || !db_.in_transaction()) return;
     try {
-        db_.exec("ROLLBACK TO " + name_);
-        db_.exec("RELEASE " + name_);
+        run(db_, "ROLLBACK TO " + name_);
+        run(db_, "RELEASE " + name_);
     } catch (error const&) {
     }
 }
 void savepoint::release() {
-    db_.exec("RELEASE " + name_);
+    run(db_, "RELEASE " + name_);
     open_ = false;
     if (outer_) outer_->commit();
 }

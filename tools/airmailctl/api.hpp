@@ -2,6 +2,8 @@
 // The broker's API as airmailctl speaks it: over the control socket (no key needed: the socket knows who we are) or over
 // HTTPS with an API key. One request at a time; throws `trouble`, which knows the exit code.
 
+#include "tools/airmailctl/failure.hpp"
+
 #include <boost/json/value.hpp>
 #include <cstdint>
 #include <functional>
@@ -9,9 +11,6 @@
 #include <string>
 
 namespace airmail::ctl {
-
-/// Exit codes of DECISIONS: 1 failed, 2 usage, 3 not found, 4 refused, 5 unreachable.
-enum class exit_code : int { ok = 0, failed = 1, usage = 2, not_found = 3, refused = 4, unreachable = 5 };
 
 /// Ends the command: one line for people, the broker's problem for --json.
 class trouble : public std::runtime_error {

@@ -7,7 +7,7 @@
 namespace airmail::ctl {
 
 /// DECISIONS, Names: airmailctl exits 1 failed, 2 usage, 3 not found, 4 refused, 5 unreachable.
-enum class exit_code { failed = 1, usage = 2, not_found = 3, refused = 4, unreachable = 5 };
+enum class exit_code : int { ok = 0, failed = 1, usage = 2, not_found = 3, refused = 4, unreachable = 5 };
 
 class failure : public std::runtime_error {
 public:

@@ -30,6 +30,9 @@ int main(int argc, char** argv) {
         if (c.json && !e.problem().is_null()) json_line(e.problem());
         std::fprintf(stderr, "airmailctl: %s\n", e.what());
         return static_cast<int>(e.code());
+    } catch (failure const& e) {
+        std::fprintf(stderr, "airmailctl: %s\n", e.what());
+        return static_cast<int>(e.code());
     } catch (std::exception const& e) {
         std::fprintf(stderr, "airmailctl: %s\n", e.what());
         return static_cast<int>(exit_code::failed);

@@ -111,7 +111,7 @@ TEST_CASE("a wrong value says what was expected") {
     CHECK(says(parse_text("store_durability perhaps"), "expected one of: durable memory"));
     CHECK(says(parse_text("certfile"), "certfile: expected a value, got nothing"));
     CHECK(says(parse_text("log_dest printer"), "expected stderr, stdout"));
-    CHECK(says(parse_text("ota_phases 10,5,100"), "expected rising percentages"));
+    CHECK(says(parse_text("ota_phase_success 101"), "expected a whole number from 0 to 100"));
     CHECK(says(parse_text(std::string_view{"port 1\0 2", 9}), "NUL byte"));
 }
 
@@ -138,7 +138,7 @@ TEST_CASE("later files, then environment, then command line win") {
     CHECK(c.size("limit_packet") == 7168);
     CHECK(c.list("log_dest") == std::vector<std::string>{"stdout"});
     CHECK(c.where("shard_count") == "b:1");
-    CHECK(c.where("ota_retry_max") == "default");
+    CHECK(c.where("ota_resends") == "default");
     s.command_line = {{"certfile", "x"}, {"nonsense", "1"}};
     CHECK(says(parse(s), "certfile belongs to a listener"));
 }
@@ -283,7 +283,7 @@ TEST_CASE("a reload says what changes now and what needs a restart") {
     auto const after = parse_text("shard_count 2\nlistener 1 ::1\nmax_connections 2\nlistener 3 ::1\nairmail_plugin a\nplugin_opt_x 1\n");
     std::map<std::string, bool> seen;
     for (auto const& c : config::differences(before, after)) seen[c.place + '/' + c.name + ' ' + c.before + '>' + c.after] = c.now;
-    CHECK(seen == std::map<std::string, bool>{{"/ota_probation 1m>10m", true}, {"/shard_count 1>2", false}, {"[::1]:1/max_connections 1>2", true},
+    CHECK(seen == std::map<std::string, bool>{{"/ota_probation 1m>10m", false}, {"/shard_count 1>2", false}, {"[::1]:1/max_connections 1>2", true},
                                               {"[::1]:2/listener [::1]:2>", false}, {"[::1]:3/listener >[::1]:3", false},
                                               {"a/airmail_plugin a>", false}, {"a/airmail_plugin >a x=1", false}});
     CHECK(config::differences(before, before).empty());

@@ -99,6 +99,7 @@ struct pretend_log : storage::store {
     statistics stats() const override { return {}; }
     std::string trouble() const override { return {}; }
     std::vector<std::string> damaged() const override { return {}; }
+    boost::system::result<void> backup(std::string const&, std::string& why) override { return why = "a pretend log", boost::system::result<void>{storage::errc::io}; }
 };
 
 struct rig {

@@ -46,13 +46,25 @@ void print(context const& c, json::value const& v) { c.json ? json_line(v) : rec
 
 struct watch_options { std::string id; bool once = false; int every_ms = 500; };
 
+/// One look; a broker that restarts while somebody watches is waited for, at most a minute.
+json::value look(api& broker, std::string const& id, std::int64_t after, bool patient) {
+    for (int left = patient ? 120 : 0;; --left) {
+        try {
+            return broker.get(fmt::format("/api/v1/campaigns/{}/watch?after={}", encoded(id), after));
+        } catch (trouble const& e) {
+            if (e.code() != exit_code::unreachable || left <= 0) throw;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    }
+}
+
 /// Follows a campaign to its end: a bar on a terminal, one line an event with --json. Exit 1 when it was cancelled.
 void watch(context const& c, watch_options const& o) {
     auto broker = c.broker();
     bar progress(o.id.substr(0, 8));
     std::int64_t after = 0;
-    for (;;) {
-        auto v = broker.get(fmt::format("/api/v1/campaigns/{}/watch?after={}", encoded(o.id), after));
+    for (bool seen = false;; seen = true) {
+        auto v = look(broker, o.id, after, seen);
         auto const& campaign = v.as_object();
         if (auto const* next = campaign.if_contains("next"); next && next->is_number()) after = next->to_number<std::int64_t>();
         if (c.json)
