@@ -177,12 +177,13 @@ void broker::house::open_http() {
     http = std::make_unique<admin::http_server>(*api, limits);
     out->on_revoke = [h = http.get()](std::string token) { h->revoke(std::move(token)); };
     try {
-        if (!settings.text("http_certfile").empty()) {
+        // A port of 0 is off, for both.
+        if (!settings.text("http_certfile").empty() && settings.number("http_port") != 0) {
             web_tls = https_tls(settings);
             bool const everywhere = settings.written("http_admin_bind") && settings.text("http_admin_bind") != "127.0.0.1";
             https_port = http->listen_https(std::string(settings.text("http_bind")), static_cast<std::uint16_t>(settings.number("http_port")), [t = web_tls] { return t->current(); }, everywhere);
         }
-        if (settings.written("metrics_port") || web_tls || settings.number("metrics_port") == 0)
+        if (settings.number("metrics_port") != 0 && (settings.written("metrics_port") || web_tls))
             metrics_port = http->listen_metrics(std::string(settings.text("metrics_bind")), static_cast<std::uint16_t>(settings.number("metrics_port")));
         if (auto const path = std::string(settings.text("control_socket")); !path.empty() && (settings.written("control_socket") || web_tls)) {
             std::error_code ec;

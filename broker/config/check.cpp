@@ -63,6 +63,9 @@ void check_risks(listener const& l, speaker const& s) {
 
 void check_listener(listener const& l, std::vector<finding>& out) {
     speaker const s{l, out};
+    // Said, because the port would be opened and speak something else: for a unix socket even to the whole network.
+    if (l.unix_path.starts_with('/')) s.error("unix sockets are not served yet; listen on a port of 127.0.0.1");
+    if (l.text("protocol") == "websockets") s.error("protocol websockets is not served yet; only mqtt is");
     check_tls(l, s);
     if (l.device()) check_device(l, s);
     else check_risks(l, s);

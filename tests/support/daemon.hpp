@@ -45,6 +45,13 @@ public:
         if (up) kill();
         return {up ? 0 : code_, said()};
     }
+    /// Starts, for configurations without a health port: the caller reads said().
+    void launch_unwatched() {
+        choose_ports();
+        write_configuration();
+        launch();
+    }
+    pid_t pid() const { return child_; }
     /// Another configuration for the next start() or reload().
     void configure(std::string configuration) { wanted_ = std::move(configuration); }
     /// SIGHUP, with the configuration written anew under the same ports.

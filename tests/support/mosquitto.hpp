@@ -34,14 +34,12 @@ inline std::uint16_t free_port() {
 class mosquitto {
 public:
     /// @param more  further lines of configuration, before the listeners
-    explicit mosquitto(test_ca const& ca, std::string const& more = "") {
+    explicit mosquitto(testing::certs const& ca, std::string const& more = "") {
         char name[] = "/tmp/airmail-mosquitto-XXXXXX";
         if (!::mkdtemp(name)) throw std::runtime_error("mkdtemp");
         folder_ = name;
-        auto const server = ca.server();
-        write("ca.pem", ca.pem());
-        write("server.pem", server.certificate);
-        write("server.key", server.key);
+        ca_ = ca.ca_file();
+        server_ = ca.server();
         // Another process may take a port between our look and mosquitto's.
         for (int attempt = 0; attempt < 5; ++attempt)
             if (start(more)) return;
@@ -69,8 +67,8 @@ private:
         port_ = free_port();
         tls_port_ = free_port();
         write("mosquitto.conf", "user root\nallow_anonymous true\nlog_dest stderr\nlog_type all\n" + more + "\nlistener " + std::to_string(port_) +
-                                    " 127.0.0.1\nlistener " + std::to_string(tls_port_) + " 127.0.0.1\ncafile " + path("ca.pem") + "\ncertfile " +
-                                    path("server.pem") + "\nkeyfile " + path("server.key") +
+                                    " 127.0.0.1\nlistener " + std::to_string(tls_port_) + " 127.0.0.1\ncafile " + ca_ + "\ncertfile " +
+                                    server_.certificate + "\nkeyfile " + server_.key +
                                     "\ntls_version tlsv1.3\nrequire_certificate true\nuse_identity_as_username true\n");
         int pipe[2];
         if (::pipe(pipe) != 0) return false;
@@ -126,7 +124,8 @@ private:
         log_ = -1;
     }
 
-    std::string folder_, said_;
+    std::string folder_, said_, ca_;
+    testing::cert_files server_;
     std::uint16_t port_ = 0, tls_port_ = 0;
     pid_t child_ = -1, drain_ = -1;
     int log_ = -1;

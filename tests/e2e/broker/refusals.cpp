@@ -49,6 +49,8 @@ TEST_CASE("a start that cannot be is refused by one line that names the place, a
     SUBCASE("a password file that is not there") { text = plain + "password_file /nowhere/passwords\n", names = "/nowhere/passwords"; }
     SUBCASE("a plugin that is not there") { text = plain + "airmail_plugin /nowhere/plugin.so\n", names = "/nowhere/plugin.so"; }
     SUBCASE("a plugin written for Mosquitto") { text = plain + "plugin /usr/lib/mosquitto_dynamic_security.so\n", names = "plugin"; }
+    SUBCASE("a unix socket, which is not served yet") { text = "listener 0 {dir}/mqtt.sock\nallow_anonymous true\n", names = "unix sockets"; }
+    SUBCASE("websockets, which are not served yet") { text = plain + "protocol websockets\n", names = "websockets"; }
     SUBCASE("a user that is not there") {
         if (::geteuid() != 0) return;
         text = plain + "user nobody-of-that-name\n", names = "nobody-of-that-name", code = 77;
@@ -124,6 +126,18 @@ TEST_CASE("a damaged record is named, skipped and counted; everything else is th
     }
     CHECK(reader.waiting() == 0);
     CHECK(std::find(seen.begin(), seen.end(), "kept/7") == seen.end());
+}
+
+TEST_CASE("port 0 turns health and HTTPS off") {
+    auto const& f = fleet::get().ours;
+    broker_process d{plain + "http_certfile " + f.server().certificate + "\nhttp_keyfile " + f.server().key + "\nhttp_port 0\nmetrics_port 0\nshard_count 1\n"};
+    d.launch_unwatched();
+    REQUIRE(eventually([&] { return d.said().find("airmaild is up") != std::string::npos || !d.alive(); }));
+    CHECK(d.said().find("HTTPS up") == std::string::npos);
+    CHECK(d.ready() == 0);
+    auto const sockets = run({"sh", "-c", "ls -l /proc/" + std::to_string(d.pid()) + "/fd | grep -c socket"});
+    INFO(sockets.text);
+    CHECK(std::stoi(sockets.text) == 2);  // the listener and the control socket
 }
 
 TEST_CASE("--test-config says what is wrong without starting") {

@@ -13,8 +13,8 @@ using codec::reason;
 
 namespace {
 
-test::test_ca const& ca() {
-    static test::test_ca const one;
+testing::certs& ca() {
+    static testing::certs one;
     return one;
 }
 
@@ -79,7 +79,7 @@ TEST_CASE("a megabyte walks, plain and under TLS with a client certificate" * do
     std::string big(1 << 20, 'x');
     for (std::size_t i = 0; i < big.size(); i += 997) big[i] = static_cast<char>('a' + i % 26);
     auto const device = ca().device("dev-1");
-    tls_options const tls{.ca = ca().pem(), .certificate = device.certificate, .key = device.key};
+    tls_options const tls{.ca = ca().ca_file(), .certificate = device.certificate, .key = device.key};
     walks(to_broker("a"), to_broker("b"), 1, big);
     walks(over_tls("a", tls), over_tls("b", tls), 0, big);
     walks(over_tls("a", tls), over_tls("b", tls), 2, big);
@@ -154,19 +154,19 @@ TEST_CASE("TLS refuses what it should, and says why" * doctest::skip(!mosquitto:
     auto const device = ca().device("dev-1");
     blocking_client c;
     SUBCASE("a server of another CA") {
-        test::test_ca const other{"someone else"};
-        REQUIRE(!c.connect(over_tls("x", {.ca = other.pem(), .certificate = device.certificate, .key = device.key})));
+        testing::certs other;
+        REQUIRE(!c.connect(over_tls("x", {.ca = other.ca_file(), .certificate = device.certificate, .key = device.key})));
         CHECK(c.closed()->detail.find("certificate") != std::string::npos);
     }
     SUBCASE("a server of another name") {
-        auto o = over_tls("x", {.ca = ca().pem(), .certificate = device.certificate, .key = device.key});
+        auto o = over_tls("x", {.ca = ca().ca_file(), .certificate = device.certificate, .key = device.key});
         o.server_name = "broker.example";
         REQUIRE(!c.connect(o));
         CHECK(c.closed()->detail.find("mismatch") != std::string::npos);
     }
-    SUBCASE("a client without a certificate") { CHECK(!c.connect(over_tls("x", {.ca = ca().pem()}))); }
+    SUBCASE("a client without a certificate") { CHECK(!c.connect(over_tls("x", {.ca = ca().ca_file()}))); }
     SUBCASE("a key that does not fit is told at once") {
-        CHECK(!tls_context::make({.ca = ca().pem(), .certificate = device.certificate, .key = ca().device("dev-2").key}));
+        CHECK(!tls_context::make({.ca = ca().ca_file(), .certificate = device.certificate, .key = ca().device("dev-2").key}));
         CHECK(!tls_context::make({.ca = "/nonexistent/ca.pem"}));
     }
 }

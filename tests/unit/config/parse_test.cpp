@@ -56,7 +56,7 @@ TEST_CASE("an empty file listens on loopback and lets anybody in, as Mosquitto d
 
 TEST_CASE("keys after a listener belong to it, and any listener ends anonymous access") {
     auto const c = parse_text("listener 1883 127.0.0.1\nmax_connections 5\nlistener 9001 127.0.0.1\nprotocol websockets\n");
-    CHECK(complaints(c) == "");
+    CHECK(complaints(c) == "airmail.conf:3: error: listener 127.0.0.1:9001: protocol websockets is not served yet; only mqtt is\n");
     REQUIRE(c.listeners().size() == 2);
     CHECK(c.listeners()[0].number("max_connections") == 5);
     CHECK(c.listeners()[0].protocol() == "mqtt");
@@ -89,6 +89,7 @@ TEST_CASE("allow_anonymous is global wherever it stands, unless per_listener_set
 
 TEST_CASE("a unix socket is listener 0 PATH; a port must be a port") {
     CHECK(parse_text("listener 0 /run/a b\n").listeners()[0].unix_path == "/run/a b");
+    CHECK(says(parse_text("listener 0 /run/a b\n"), "unix sockets are not served yet"));
     for (auto const* wrong : {"listener", "listener 0", "listener 65536", "listener -1", "listener x", "listener 12x"})
         CHECK_MESSAGE(says(parse_text(wrong), "airmail.conf:1: error: listener: expected PORT"), wrong);
     CHECK(says(parse_text("listener 1 ::1\nlistener 1 ::1\n"), "is configured twice"));
