@@ -1,7 +1,7 @@
 #pragma once
 // Debian's mosquitto as a child process on ports of the system's choice, with a directory of its own.
 
-#include "tests/support/client_certs.hpp"
+#include "tests/support/certs.hpp"
 
 #include <arpa/inet.h>
 #include <csignal>
