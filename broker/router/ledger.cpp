@@ -16,8 +16,9 @@ constexpr std::size_t backlog_max = 1U << 17;
 
 bool ledger::offer(storage::change c, waiter_ptr w) {
     if (!backlog_.empty() || port_.load() >= 1.0) {
-        // Full is not refused: a burst of acknowledgements can fill the ring before the publishers are paused.
-        if (backlog_.size() >= backlog_max) return false;
+        // Full is not refused: a burst of acknowledgements can fill the ring before the publishers are paused. With nothing
+        // under way no completion would come to make room: that is a store in trouble.
+        if (tickets_.empty() || backlog_.size() >= backlog_max) return false;
         backlog_.push_back({std::move(c), std::move(w)});
         return true;
     }

@@ -24,6 +24,19 @@ TEST_CASE_FIXTURE(pair_of_shards, "PUBACK follows the sync [MQTT-4.3.2-4] [relia
     pub.expects_ack(packet_type::puback, 1);
 }
 
+TEST_CASE_FIXTURE(pair_of_shards, "a 3.1.1 publisher paused at its window is read again with the acknowledgement, not with an alarm") {
+    w.defaults->receive_maximum_in = 2;
+    pub.connects({.protocol = codec::version::v311});
+    pub.sends({"t/1", "x", 1, 1});
+    CHECK(pub.reading);
+    pub.sends({"t/1", "y", 1, 2});
+    CHECK_FALSE(pub.reading);
+    w.commit();
+    CHECK(pub.reading);
+    pub.expects_ack(packet_type::puback, 1);
+    pub.expects_ack(packet_type::puback, 2);
+}
+
 TEST_CASE_FIXTURE(pair_of_shards, "PUBREC follows the sync, and a resend after a crash is not routed again [MQTT-4.3.3-10] [reliability 3.2]") {
     pub.connects({.expiry = 0});
     w.store.automatic = true;

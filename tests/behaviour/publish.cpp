@@ -184,6 +184,20 @@ TEST_CASE("a client that exceeds our Receive Maximum is sent away with 0x93 [MQT
     }
 }
 
+TEST_CASE("a 3.1.1 publisher whose QoS 2 messages wait for PUBREL is still read, or PUBREL could not come") {
+    wire_script w;
+    w.defaults->receive_maximum_in = 2;
+    auto& a = w.client("a");
+    a.connects({.protocol = codec::version::v311});
+    for (std::uint16_t id = 1; id <= 3; ++id) {
+        a.sends({"t", "x", 2, id});
+        a.expects_ack(packet_type::pubrec, id);
+        CHECK(a.reading);
+    }
+    a.acks(packet_type::pubrel, 1);
+    a.expects_ack(packet_type::pubcomp, 1);
+}
+
 TEST_CASE("properties travel unchanged and in order [MQTT-3.3.2-17] [MQTT-3.3.2-18] [MQTT-3.1.3-10]") {
     wire_script w{2};
     auto &a = w.client("a"), &b = w.client("b"), &old = w.client("old");
