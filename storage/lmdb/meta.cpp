@@ -132,8 +132,13 @@ instance_id instance_file::fresh_id() {
 }
 
 std::uint64_t inode_of_database(std::string const& directory) {
-    struct stat st{};
-    return ::stat((directory + "/data.mdb").c_str(), &st) == 0 ? st.st_ino : 0;
+    struct statx x{};
+    if (::statx(AT_FDCWD, (directory + "/data.mdb").c_str(), 0, STATX_INO | STATX_BTIME, &x) != 0) return 0;
+    // A file system gives a freed inode number to the next file: a directory that was removed and copied back may get its old
+    // one. The time of birth tells them apart where there is one (ext4, xfs, btrfs); else the number alone must do.
+    std::uint64_t const born = x.stx_mask & STATX_BTIME ? static_cast<std::uint64_t>(x.stx_btime.tv_sec) * 1'000'000'000 + x.stx_btime.tv_nsec : 0;
+    auto const mark = x.stx_ino * 0x9E3779B97F4A7C15 ^ born;
+    return mark ? mark : 1;
 }
 
 }
