@@ -7,7 +7,7 @@
 namespace airmail::net {
 
 hub::hub(shard::shard& s, handlers::protocol& p, neighbours& n, turn_budget b)
-    : shard_{s}, protocol_{p}, others_{n}, budget_{b}, poller_{s} {
+    : shard_{s}, protocol_{p}, others_{n}, budget_{b} {
     ignore_sigpipe();
 }
 
@@ -16,10 +16,7 @@ hub::~hub() {
     for (auto* n : newcomers_) delete n;
 }
 
-void hub::start() {
-    shard_.at_turn_end([this] { end_of_turn(); });
-    poller_.start();
-}
+void hub::start() { shard_.at_turn_end([this] { end_of_turn(); }); }
 
 void hub::adopt(std::unique_ptr<arrival> a) {
     auto* c = new connection{*this, *a};
@@ -95,7 +92,6 @@ void hub::end_of_turn() {
     bury();
     if (goodbye_done_ && all_.empty() && newcomers_.empty()) std::exchange(goodbye_done_, nullptr)();
     handshake_steps_ = budget_.handshake_steps;
-    poller_.resume();
 }
 
 void hub::say_gone() {

@@ -1,6 +1,6 @@
 #pragma once
-// All connections of one shard, and what they share: the poller, borrowed buffers, the list of those that have something to
-// send. The hub's turn-end hook is where bytes leave: gone() for those that ended, then one write per dirty connection.
+// All connections of one shard, and what they share: borrowed buffers, the list of those that have something to send. The
+// hub's turn-end hook is where bytes leave: gone() for those that ended, then one write per dirty connection.
 
 #include "broker/handlers/protocol.hpp"
 #include "broker/net/admission.hpp"
@@ -46,7 +46,7 @@ public:
     /// Closes what is left without a word. The shard must not be running.
     ~hub();
 
-    /// Registers the turn-end hook and starts polling. Before the shard runs, after all other rooms registered their hooks:
+    /// Registers the turn-end hook. Before the shard runs, after all other rooms registered their hooks:
     /// what they write at the end of a turn leaves in that turn.
     void start();
     /// Takes over a peer whose CONNECT was read, on the home shard of its session.
@@ -61,7 +61,7 @@ public:
     shard::shard& shard() { return shard_; }
     handlers::protocol& protocol() { return protocol_; }
     neighbours& others() { return others_; }
-    poller& sockets() { return poller_; }
+    poller& sockets() { return shard_.sockets(); }
     shard::buffer_pool& pool() { return pool_; }
     turn_budget const& budget() const { return budget_; }
     std::span<std::uint8_t> record() { return record_; }
@@ -96,7 +96,6 @@ private:
     handlers::protocol& protocol_;
     neighbours& others_;
     turn_budget const budget_;
-    poller poller_;
     shard::buffer_pool pool_;
     bytes nowhere_;
     std::vector<connection*> all_;       // each knows its place

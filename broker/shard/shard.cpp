@@ -1,22 +1,23 @@
 #include "broker/shard/shard.hpp"
 
 #include "broker/log/metrics.hpp"
+#include "broker/shard/asio_side.hpp"
 #include "broker/shard/mailbox.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cassert>
+#include <cerrno>
 #include <chrono>
+#include <climits>
 #include <deque>
-#include <unistd.h>
+#include <optional>
+#include <poll.h>
+#include <system_error>
 
 namespace airmail::shard {
 namespace {
-
-/// Asio handlers in one turn.
-constexpr int handlers_max = 256;
 
 using clock = std::chrono::steady_clock;
 auto const process_start = clock::now();
@@ -34,26 +35,33 @@ instant read_clock() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - process_start).count();
 }
 
-class shard_on_asio;
+class shard_on_epoll;
 
 /// What the shards of one broker share: who they are, and the ring of every pair.
 struct neighbourhood {
     shard_options options;
-    std::vector<shard_on_asio*> shards;
+    std::vector<shard_on_epoll*> shards;
     std::vector<std::unique_ptr<ring>> rings;  // [from * count + to]; null on the diagonal
 };
 
-class shard_on_asio final : public shard {
+class shard_on_epoll final : public shard {
 public:
-    shard_on_asio(unsigned index, std::shared_ptr<neighbourhood> all)
-        : index_{index}, all_{std::move(all)}, timers_{read_clock(), all_->options.tick_ms},
-          bell_wait_{io_, ::dup(bell_.fd())}, overflow_(all_->shards.size()), ring_later_(all_->shards.size()) {}
+    shard_on_epoll(unsigned index, std::shared_ptr<neighbourhood> all)
+        : index_{index}, all_{std::move(all)}, timers_{read_clock(), all_->options.tick_ms}, overflow_(all_->shards.size()),
+          ring_later_(all_->shards.size()) {
+        // Edge-triggered: each ring is seen once and the counter never has to be read.
+        if (!sockets_.add(bell_.fd(), awoken_, EPOLLIN | EPOLLET)) throw std::system_error(errno, std::system_category(), "epoll_ctl");
+    }
 
     unsigned index() const override { return index_; }
     unsigned count() const override { return static_cast<unsigned>(all_->shards.size()); }
-    boost::asio::io_context& io() override { return io_; }
+    poll_set& sockets() override { return sockets_; }
+    boost::asio::io_context& io() override {
+        if (!asio_) asio_ = std::make_unique<asio_side>(sockets_.fd());
+        return asio_->io();
+    }
     instant now() const override {
-        // Sleeping and handling happen in one call of Asio, so the first handler after a sleep reads the clock.
+        // Asio sleeps and handles in one call, so the first question after a sleep reads the clock.
         if (now_stale_) now_ = read_clock(), now_stale_ = false;
         return now_;
     }
@@ -75,17 +83,20 @@ public:
 
 private:
     void turn();
-    void sleep_or_poll();
-    void wait_for_bell();
+    void sleep(instant until);
     void drain_mail();
     void retry_overflow();
 
     unsigned const index_;
     std::shared_ptr<neighbourhood> all_;
-    boost::asio::io_context io_{1};
+    /// Being awake is all that the bell asks for.
+    struct alarm final : watcher {
+        void ready(std::uint32_t) override {}
+    } awoken_;
     timer_wheel timers_;
     doorbell bell_;
-    boost::asio::posix::stream_descriptor bell_wait_;
+    poll_set sockets_;
+    std::unique_ptr<asio_side> asio_;  // null until somebody asks for io()
     external_queue external_;
     std::vector<task> to_self_, to_self_running_;
     std::vector<std::deque<task>> overflow_;  // by receiver
@@ -99,7 +110,7 @@ private:
     std::array<std::uint8_t, 64 * 1024> read_buffer_;
 };
 
-void shard_on_asio::post(unsigned to, task t) {
+void shard_on_epoll::post(unsigned to, task t) {
     assert(to < count() && t);
     if (to == index_) {
         to_self_.push_back(std::move(t));
@@ -116,28 +127,29 @@ void shard_on_asio::post(unsigned to, task t) {
     if (++overflow_size_ > all_->options.overflow_tasks && !congested_) congested_ = true, congestions.add();
 }
 
-void shard_on_asio::post_external(task t) {
+void shard_on_epoll::post_external(task t) {
     assert(t);
     external_mail.add();
     if (external_.size() >= all_->options.external_tasks) external_floods.add();
     if (external_.push(std::move(t))) bell_.ring();
 }
 
-void shard_on_asio::run() {
-    auto guard = boost::asio::make_work_guard(io_);
-    wait_for_bell();
+void shard_on_epoll::run() {
     while (!stopping_.load(std::memory_order_relaxed)) turn();
 }
 
-void shard_on_asio::turn() {
-    sleep_or_poll();
+void shard_on_epoll::turn() {
+    bool const busy = std::exchange(again_, false) || !to_self_.empty();
+    // Order matters: work is looked for after the bell says "asleep", so whoever comes later rings.
+    sleep(busy || !bell_.sleep() ? 0 : timers_.next_wake());
+    // Awake before anything is served: who posts from here on need not write to the bell.
     bell_.wake();
     turns.add();
     now_stale_ = true;
-    // Bounded: a handler that waits anew for what is ready already must not keep mail and timers from their turn.
-    int handlers = 0;
-    while (handlers < handlers_max && io_.poll_one()) ++handlers;
-    if (handlers == handlers_max) again_ = true;
+    if (!congested_) sockets_.serve();
+    if (asio_ && asio_->poll()) again_ = true;
+    // Once more: what rang until now is looked at now, and needs no turn of its own.
+    bell_.wake();
     drain_mail();
     timers_.advance(now());
     // By index: a hook may add a hook.
@@ -147,27 +159,22 @@ void shard_on_asio::turn() {
         if (std::exchange(ring_later_[to], 0)) all_->shards[to]->bell_.ring();
 }
 
-void shard_on_asio::sleep_or_poll() {
-    bool const busy = std::exchange(again_, false) || !to_self_.empty();
-    if (busy || !bell_.sleep()) return;
-    now_stale_ = true;
-    instant wake = timers_.next_wake();
+void shard_on_epoll::sleep(instant until) {
     // The receiver of what overflowed does not ring when it has made room; look again soon.
-    if (overflow_size_) wake = std::min(wake, read_clock() + 1);
-    if (wake == timer_wheel::never) io_.run_one();
-    else io_.run_one_until(process_start + std::chrono::milliseconds(wake));
+    if (until && overflow_size_) until = std::min(until, read_clock() + 1);
+    // Publishers are not read, and their sockets stay ready: the set would not let us sleep.
+    if (congested_) return until ? void(::poll(nullptr, 0, 1)) : void();
+    if (asio_ && until) {
+        now_stale_ = true;
+        asio_->sleep(until == timer_wheel::never ? std::nullopt : std::optional{process_start + std::chrono::milliseconds(until)});
+        until = 0;
+    }
+    if (until == 0) return sockets_.wait(0);
+    if (until == timer_wheel::never) return sockets_.wait(-1);
+    sockets_.wait(static_cast<int>(std::clamp<instant>(until - read_clock(), 0, INT_MAX)));
 }
 
-void shard_on_asio::wait_for_bell() {
-    bell_wait_.async_wait(boost::asio::posix::descriptor_base::wait_read, [this](boost::system::error_code ec) {
-        if (ec) return;
-        std::uint64_t count;
-        [[maybe_unused]] auto n = ::read(bell_.fd(), &count, sizeof count);
-        wait_for_bell();
-    });
-}
-
-void shard_on_asio::drain_mail() {
+void shard_on_epoll::drain_mail() {
     for (unsigned from = 0; from < count(); ++from)
         if (from != index_) all_->rings[from * count() + index_]->drain();
     external_.drain();
@@ -180,7 +187,7 @@ void shard_on_asio::drain_mail() {
     to_self_running_.clear();
 }
 
-void shard_on_asio::retry_overflow() {
+void shard_on_epoll::retry_overflow() {
     if (!overflow_size_) return;
     for (unsigned to = 0; to < overflow_.size(); ++to) {
         auto& waiting = overflow_[to];
@@ -208,7 +215,7 @@ std::vector<std::unique_ptr<shard>> make_shards(unsigned count, shard_options co
             all->rings.push_back(from == to ? nullptr : std::make_unique<ring>(options.ring_tasks));
     std::vector<std::unique_ptr<shard>> out;
     for (unsigned i = 0; i < count; ++i) {
-        auto s = std::make_unique<shard_on_asio>(i, all);
+        auto s = std::make_unique<shard_on_epoll>(i, all);
         all->shards[i] = s.get();
         out.push_back(std::move(s));
     }

@@ -1,10 +1,12 @@
 #pragma once
-// A shard: one thread, one io_context, and everything that lives on it. It knows no tenant: rooms above put their state on
-// it by hooks and mail. What a shard owns only that shard touches.
+// A shard: one thread, one loop, and everything that lives on it. It knows no tenant: rooms above put their state on it by
+// hooks and mail. What a shard owns only that shard touches.
 //
-// One turn of its loop:  run_one (may sleep in epoll) -> poll what is ready -> drain mail -> timers due -> turn-end hooks in
-// order of registration (flush dirty connections, wake shards that got mail). `now()` is read once a turn.
+// One turn of its loop:  epoll_wait (sleeps when nothing is left to do) -> sockets that are ready -> drain mail -> timers due
+// -> turn-end hooks in order of registration (flush dirty connections) -> wake shards that got mail. `now()` is read once a
+// turn. A turn makes one system call of its own.
 
+#include "broker/shard/poll_set.hpp"
 #include "broker/shard/task.hpp"
 #include "broker/shard/timer_wheel.hpp"
 
@@ -25,6 +27,10 @@ public:
 
     virtual unsigned index() const = 0;
     virtual unsigned count() const = 0;
+    /// Device sockets, the bell, whatever has a descriptor and a `watcher`. Served unless congested().
+    virtual poll_set& sockets() = 0;
+    /// For rooms that need Asio (Beast, resolvers). Whoever never asks never pays: from the first call on, which is made before
+    /// run() or on the shard's thread, each sleep goes through Asio and costs three system calls more.
     virtual boost::asio::io_context& io() = 0;
     virtual instant now() const = 0;
     virtual timer_wheel& timers() = 0;

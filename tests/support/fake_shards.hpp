@@ -55,6 +55,7 @@ private:
         one(fake_shards& o, unsigned i) : of{o}, me{i}, wheel{o.clock_.ms, 10} {}
         unsigned index() const override { return me; }
         unsigned count() const override { return of.size(); }
+        airmail::shard::poll_set& sockets() override { return set; }
         boost::asio::io_context& io() override { return context; }
         airmail::shard::instant now() const override { return of.clock_.ms; }
         airmail::shard::timer_wheel& timers() override { return wheel; }
@@ -75,6 +76,7 @@ private:
         unsigned me;
         bool wants = false;
         boost::asio::io_context context{1};
+        airmail::shard::poll_set set;  // nobody waits on it
         airmail::shard::timer_wheel wheel;
         std::vector<std::function<void()>> hooks;
     };
