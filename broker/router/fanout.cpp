@@ -38,8 +38,10 @@ void fanout::publish(storage::message_ptr m, std::uint64_t hash, ack_promise p, 
     auto const me = shard_set{1} << self;
     auto set = shards == 1 ? me : interested(m->topic(), hash);
     if (m->retain()) set |= shard_set{1} << home(hash, shards);
-    // QoS 0 makes no references: nobody has to answer, unless a retained message is to be stored.
-    bool const waits = m->qos() > 0 || m->retain();
+    // Other shards answer when their answer decides something: references to be stored, a retained message refused. What
+    // lives in memory only is acknowledged once it is in their mail, which they drain in order: no wake-up for an answer.
+    bool const owes = m->qos() > 0 || m->retain();
+    bool const waits = (m->qos() > 0 && o.durable) || m->retain();
     pending_publish job{m, p, o};
     from f{self, 0, o};
     if (auto const others = set & ~me; others) {
@@ -59,7 +61,7 @@ void fanout::publish(storage::message_ptr m, std::uint64_t hash, ack_promise p, 
     }
     if (waits && f.number == 0) f.number = first_pending_ + pending_.size();
     if (set & me) arrive(m, hash, f, job.got);
-    if (!waits) return;
+    if (!owes) return;
     if (job.complete() && pending_.empty()) return finish(job);
     pending_.push_back(std::move(job));
     flush();
