@@ -139,6 +139,16 @@ broker_process::~broker_process() {
 
 double broker_process::cpu_seconds() const { return stat_seconds(fmt::format("/proc/{}/stat", pid_)); }
 
+std::uint64_t broker_process::sleeps() const {
+    std::uint64_t all = 0;
+    for (auto const& t : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid_))) {
+        std::ifstream in(t.path().string() + "/status");
+        for (std::string line; std::getline(in, line);)
+            if (line.starts_with("voluntary_ctxt_switches:")) all += std::stoull(line.substr(24));
+    }
+    return all;
+}
+
 std::uint64_t broker_process::memory_bytes() const {
     std::ifstream in(fmt::format("/proc/{}/status", pid_));
     for (std::string line; std::getline(in, line);)

@@ -42,6 +42,8 @@ public:
     double cpu_seconds() const;
     /// RssAnon: memory of its own, files and shared pages apart.
     std::uint64_t memory_bytes() const;
+    /// Voluntary context switches of all its threads so far: each is a sleep, and a wake-up that somebody paid for.
+    std::uint64_t sleeps() const;
     /// CPU time of each thread so far, by thread name: where the work went.
     std::vector<std::pair<std::string, double>> threads() const;
 

@@ -151,6 +151,7 @@ int main(int argc, char** argv) {
     app.add_option("--commanded", q.sizes.commanded, "devices that each get a command");
     app.add_option("--rate", q.sizes.rate, "messages a second in rate-*");
     app.add_flag("--mtls", q.sizes.mtls, "devices of heartbeats and commands use TLS 1.3 with client certificates");
+    app.add_flag("!--no-watcher", q.sizes.watcher, "nobody subscribes to heartbeats: the broker's heartbeat plugin consumes them (conf/airmail-plugins.conf)");
     app.add_option("--json", q.json_file, "file for all rounds");
     app.add_flag("--threads", q.threads, "print the CPU time of each broker thread");
     app.add_flag("--keep", q.keep, "leave the brokers' folders");

@@ -22,15 +22,20 @@ inline double own_cpu_seconds() {
 class meter {
 public:
     using clock = std::chrono::steady_clock;
-    explicit meter(broker_process const& b) : broker_(b), broker_cpu_(b.cpu_seconds()), own_cpu_(own_cpu_seconds()), began_(clock::now()) {}
+    explicit meter(broker_process const& b)
+        : broker_(b), broker_cpu_(b.cpu_seconds()), broker_sleeps_(b.sleeps()), own_cpu_(own_cpu_seconds()), began_(clock::now()) {}
 
     double broker_cpu() const { return broker_.cpu_seconds() - broker_cpu_; }
+    /// How often a thread of the broker went to sleep and was woken again.
+    double broker_sleeps() const { return static_cast<double>(broker_.sleeps() - broker_sleeps_); }
     double own_cpu() const { return own_cpu_seconds() - own_cpu_; }
     double wall() const { return std::chrono::duration<double>(clock::now() - began_).count(); }
 
 private:
     broker_process const& broker_;
-    double broker_cpu_, own_cpu_;
+    double broker_cpu_;
+    std::uint64_t broker_sleeps_;
+    double own_cpu_;
     clock::time_point began_;
 };
 

@@ -55,9 +55,10 @@ figures fixed_rate(bench_run& r, std::uint8_t qos) {
         ++i;
     }
     for (auto const until = now_ns() + 3'000'000'000; delivered < count && now_ns() < until;) s.turn(std::chrono::milliseconds(5));
-    double const cpu = m.broker_cpu(), own = m.own_cpu();
+    double const cpu = m.broker_cpu(), own = m.own_cpu(), sleeps = m.broker_sleeps();
     auto const n = static_cast<double>(delivered);
     return {{"broker CPU us per message", cpu * 1e6 / n},
+            {"broker sleeps per message", sleeps / n},
             {"latency p50 us", seen.microseconds(0.5)},
             {"latency p99 us", seen.microseconds(0.99)},
             {"generator CPU us per message", own * 1e6 / n, false},

@@ -26,6 +26,7 @@ struct load {
     std::size_t window = 8;          // heartbeats under way per device
     double rate = 2000;              // messages/s, unbatched
     bool mtls = false;               // heartbeats and commands over TLS with client certificates
+    bool watcher = true;             // a durable session receives the heartbeats; else the broker's own plugin is the one
 };
 
 struct bench_run {
