@@ -55,7 +55,11 @@ std::vector<std::string> broker::reload(config::config const& fresh) {
         auto done = h.web_tls->reload();
         said.push_back(done ? std::string("reload: HTTPS certificate read again") : "reload: HTTPS certificate refused, the running one stays: " + done.error().text);
     }
-    if (h.network) h.network->doors().set(admission_of(fresh));
+    if (h.network) {
+        h.network->doors().set(admission_of(fresh));
+        h.network->front().set(front_door_of(fresh));
+        h.network->limit_memory(memory_of(fresh));
+    }
     for (auto const& c : config::differences(h.settings, fresh))
         if (!c.now) said.push_back(fmt::format("reload: {}{}{} changes from `{}` to `{}` at the next restart", c.place, c.place.empty() ? "" : ": ", c.name, c.before, c.after));
     h.settings = fresh;

@@ -147,6 +147,8 @@ void broker::house::open_doors() {
     for (auto& p : protocols) speakers.push_back(p.get());
     net::network_options o;
     o.doors = admission_of(settings);
+    o.front = front_door_of(settings);
+    o.memory = memory_of(settings);
     o.hash = [](handlers::session_key const& k) { return handlers::hash(k); };
     o.assign_client_id = [] { return handlers::assign_client_id(); };
     network = std::make_unique<net::network>(rooms, speakers, std::move(o));

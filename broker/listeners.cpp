@@ -16,7 +16,9 @@ std::shared_ptr<handlers::listener_rules const> rules_of(config::listener const&
     r.name = l.name();
     r.device = l.device();
     r.allow_anonymous = l.allow_anonymous();
-    r.durable = l.text("store_durability") != "memory";
+    // persistence false, written: memory only (DECISIONS). Nothing waits for a store that keeps nothing.
+    bool const forgets = l.where("persistence") != "default" && !l.flag("persistence");
+    r.durable = l.text("store_durability") != "memory" && !forgets;
     r.packet_bytes_max = m.packet;
     r.packet_bytes_max_before_login = m.packet_before_login;
     r.keep_alive_max = m.keepalive_s;
@@ -27,6 +29,7 @@ std::shared_ptr<handlers::listener_rules const> rules_of(config::listener const&
     r.topic_bytes_max = narrow<std::uint16_t>(m.topic_length);
     r.topic_levels_max = narrow<std::uint16_t>(m.topic_levels);
     r.filters_max = m.filters;
+    r.sessions_per_identity_max = m.sessions_per_identity;
     r.queue_messages_max = m.queue_messages;
     r.queue_bytes_max = narrow<std::uint32_t>(m.queue_bytes);
     r.session_expiry_max = m.session_expiry_s;
@@ -98,6 +101,7 @@ void fill(config::listener const& l, net::origin& o) {
     o.limits.stalled_writer = m.stalled_writer.count();
     o.limits.handshakes = m.handshakes;
     o.limits.connections = m.connections;
+    o.limits.flapping = {m.client_logins, 60'000, m.client_backoff.count(), m.client_backoff_max.count()};
     o.read_identity = reader_of(l);
 }
 
@@ -146,6 +150,18 @@ net::admission_limits admission_of(config::config const& c) {
     a.rate = static_cast<std::uint32_t>(c.number("limit_accept_rate"));
     a.burst = static_cast<std::uint32_t>(c.number("limit_accept_burst"));
     return a;
+}
+
+net::front_door_limits front_door_of(config::config const& c) {
+    net::front_door_limits f;
+    f.login = {static_cast<std::uint32_t>(c.number("limit_login_failures")), 60'000, c.duration("limit_login_backoff").count(), c.duration("limit_login_backoff_max").count()};
+    f.address_rate = static_cast<std::uint32_t>(c.number("limit_accept_rate_per_address"));
+    f.address_burst = static_cast<std::uint32_t>(c.number("limit_accept_burst_per_address"));
+    return f;
+}
+
+net::memory_limits memory_of(config::config const& c) {
+    return {c.size("memory_limit"), static_cast<unsigned>(c.percent("limit_memory_refuse")), static_cast<unsigned>(c.percent("limit_memory_shed"))};
 }
 
 }

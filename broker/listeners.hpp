@@ -15,5 +15,8 @@ bool reload_origin(config::listener const& l, net::origin const& running, net::o
 std::shared_ptr<net::tls> https_tls(config::config const& c);
 /// Caps of the whole broker.
 net::admission_limits admission_of(config::config const& c);
+/// Who is kept waiting although there is room.
+net::front_door_limits front_door_of(config::config const& c);
+net::memory_limits memory_of(config::config const& c);
 
 }

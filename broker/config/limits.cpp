@@ -77,6 +77,9 @@ limits limits_of(listener const& l) {
     out.connections = l.number("max_connections") < 0 ? 0 : n32(l, "max_connections");
     out.connections_per_address = n32(l, "limit_connections_per_address");
     out.unauthenticated = n32(l, "limit_unauthenticated_connections");
+    out.client_logins = n32(l, "limit_client_logins");
+    out.client_backoff = l.duration("limit_client_backoff");
+    out.client_backoff_max = l.duration("limit_client_backoff_max");
     out.handshakes = n32(l, "tls_handshakes_max");
     out.handshake_timeout = l.duration("tls_handshake_timeout");
     return out;

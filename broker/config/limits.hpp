@@ -15,6 +15,8 @@ struct limits {
     std::uint32_t connections = 0;                        // of this listener, 0 = no limit
     std::uint32_t connections_per_address = 1024;         // 0 = no limit
     std::uint32_t unauthenticated = 4096;
+    std::uint32_t client_logins = 60;                     // of one client a minute before it is held off; 0 = no limit
+    std::chrono::milliseconds client_backoff{10'000}, client_backoff_max{600'000};
     std::uint16_t keepalive_s = 1200;                     // longest, also used for a client's 0; 0 = no limit
     bool cap_v3_keepalive = true;                         // false on Mosquitto listeners: v3 gets what it asked for
     std::uint16_t receive_maximum_in = 64, receive_maximum_out = 64;

@@ -51,8 +51,9 @@ void mqtt::end(session::session& s) {
     if (s.last_will) publish_will(s);
     fanout_.forget(s);
     if (s.stored) ledger_.insist(storage::drop_session{s.number});
+    world_.identities.leave(s.tenant, s.name());
     sessions_.erase(s);
-    metric::sessions.set(static_cast<std::int64_t>(sessions_.size()));
+    session_share_.set(static_cast<std::int64_t>(sessions_.size()));
 }
 
 void mqtt::publish_will(session::session& s) {

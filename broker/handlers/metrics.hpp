@@ -21,6 +21,7 @@ inline char const* const connects_help = "CONNECT packets, by answer.";
 inline metrics::counter accepted{"airmail_handlers_connects_total", connects_help, {{"answer", "accepted"}}};
 inline metrics::counter refused_login{"airmail_handlers_connects_total", connects_help, {{"answer", "login"}}};
 inline metrics::counter refused_will{"airmail_handlers_connects_total", connects_help, {{"answer", "will"}}};
+inline metrics::counter refused_sessions{"airmail_handlers_connects_total", connects_help, {{"answer", "sessions"}}};
 inline metrics::counter refused_other{"airmail_handlers_connects_total", connects_help, {{"answer", "other"}}};
 
 inline metrics::counter taken_over{"airmail_session_taken_over_total", "Connections ended because their client came again."};

@@ -35,7 +35,8 @@ mqtt::mqtt(shard::shard& s, world& w)
                 [this](session::session& to, storage::message const& m) { return may_receive(to, m.topic(), router::keyed_hash(m.topic())); }}
     , fanout_{s, w.interest, ledger_, *this, delivery_,
               router::retained_bounds{w.limits.retained.messages / s.count() + 1, w.limits.retained.bytes / s.count() + 1},
-              w.limits.shared_groups} {
+              w.limits.shared_groups}
+    , session_share_{metric::sessions} {
     if (w.shards.size() < s.count()) w.shards.resize(s.count());
     w.shards[s.index()] = this;
     s.at_turn_end([this] {

@@ -5,6 +5,7 @@
 #include "broker/handlers/protocol.hpp"
 #include "broker/handlers/sessions.hpp"
 #include "broker/handlers/world.hpp"
+#include "broker/log/metrics.hpp"
 #include "broker/session/expiry.hpp"
 #include "broker/shard/timer_wheel.hpp"
 
@@ -72,7 +73,8 @@ private:
     void decided(std::uint64_t connection, bool allowed, std::string role);
     void refuse_connect(peer& from, codec::version v, codec::reason r, std::string_view why);
     void welcome(peer& from, hello& h);
-    session::session& session_for(peer& from, hello& h, bool& present);
+    /// Null: the identity has as many sessions as it may.
+    session::session* session_for(peer& from, hello& h, bool& present);
     void apply(session::session& s, peer& from, hello& h);
     void welcomed(peer& from, session::session& s, hello& h, bool present);
     void connack(peer& from, session::session& s, hello& h, bool present);
@@ -146,6 +148,7 @@ private:
     acl::identity scratch_;
     bytes scratch_properties_;
     shard::reminder alarm_;
+    metrics::share session_share_;
 };
 
 /// The protocol of one shard; registers itself in `w.shards`. Make all of them before any shard runs.

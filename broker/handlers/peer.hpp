@@ -28,6 +28,7 @@ struct listener_rules {
     std::uint16_t topic_alias_in = 16, topic_alias_out = 16;
     std::uint16_t topic_bytes_max = 512, topic_levels_max = 16;
     std::uint32_t filters_max = 64;
+    std::uint32_t sessions_per_identity_max = 0; // over all shards; 0 = no limit
     std::uint32_t queue_messages_max = 1000, queue_bytes_max = 4 << 20;
     std::uint32_t session_expiry_max = 7 * 86400;  // seconds
     std::uint16_t user_properties_max = 32;

@@ -21,6 +21,7 @@ session::session* mqtt::restore(storage::session_record&& r) {
     who.tenant = r.tenant;
     who.name = r.identity, who.client_id = r.client_id;
     auto const where = hash({r.tenant, r.identity, r.client_id});
+    world_.identities.enter(r.tenant, r.identity, 0);
     auto& s = sessions_.add(std::make_unique<session::session>(r.number, who), where);
     s.stored = true;
     s.protocol = static_cast<codec::version>(r.protocol);

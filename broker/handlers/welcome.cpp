@@ -10,8 +10,14 @@ namespace airmail::handlers {
 
 void mqtt::welcome(peer& from, hello& h) {
     bool present = false;
-    auto& s = session_for(from, h, present);
+    auto* const found = session_for(from, h, present);
     auto const number = from.connection_number();
+    if (!found) {
+        parked_.erase(number);
+        metric::refused_sessions.add();
+        return refuse_connect(from, h.protocol, codec::reason::quota_exceeded, "too many sessions of one identity");
+    }
+    auto& s = *found;
     auto& waiting = *parked_.at(number);
     waiting.session = s.number;
     waiting.present = present;
@@ -41,24 +47,26 @@ void mqtt::welcome(peer& from, hello& h) {
                  }));
 }
 
-session::session& mqtt::session_for(peer& from, hello& h, bool& present) {
+session::session* mqtt::session_for(peer& from, hello& h, bool& present) {
     session_key const key{h.who.tenant, h.who.name, h.who.client_id};
     auto const where = hash(key);
-    (void)from;
+    auto most = from.rules().sessions_per_identity_max;
     if (auto* known = sessions_.find(key, where)) {
+        most = 0;  // whoever takes the place of its own session needs no other
         bool const ends = h.clean_start || !known->kept();  // [MQTT-3.1.2-4]
         take_over(*known, ends);
         if (!ends) {
             present = true;  // [MQTT-3.1.2-5] [MQTT-3.2.2-3]
             metric::resumed.add();
             known->login(h.who);
-            return *known;
+            return known;
         }
     }
     // [MQTT-3.1.2-6] [MQTT-3.1.3-2]
+    if (!world_.identities.enter(h.who.tenant, h.who.name, most)) return nullptr;
     auto& s = sessions_.add(std::make_unique<session::session>(world_.store->new_session_number(), h.who), where);
-    metric::sessions.set(static_cast<std::int64_t>(sessions_.size()));
-    return s;
+    session_share_.set(static_cast<std::int64_t>(sessions_.size()));
+    return &s;
 }
 
 void mqtt::apply(session::session& s, peer& from, hello& h) {

@@ -2,6 +2,7 @@
 // What the shards' protocols share. Made by broker.cpp before them and outliving them.
 
 #include "acl/engine.hpp"
+#include "broker/handlers/census.hpp"
 #include "broker/handlers/plugin_gate.hpp"
 #include "broker/router/fanout.hpp"
 #include "storage/store.hpp"
@@ -54,6 +55,7 @@ struct world {
     std::function<std::int64_t()> wall_s;      // unix time, for `server_time`; required
     world_limits limits;
     router::interest interest;
+    census identities;                         // sessions of each, over all shards
     std::vector<mqtt*> shards;                 // filled by make_protocol
     std::atomic<bool> draining{false};         // new CONNECTs get 0x8B
 };

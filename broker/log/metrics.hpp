@@ -74,12 +74,30 @@ public:
         auto& c = detail::cell(id_);
         c.store(c.load(std::memory_order_relaxed) + static_cast<std::uint64_t>(n), std::memory_order_relaxed);
     }
-    /// Sets this thread's share (each shard its own).
+    /// Sets this thread's share. A shard is not always run by the same thread: its share is a `share`.
     void set(std::int64_t n) noexcept { detail::cell(id_).store(static_cast<std::uint64_t>(n), std::memory_order_relaxed); }
     std::int64_t value() const noexcept { return static_cast<std::int64_t>(detail::sum(id_)); }
 
 private:
     std::uint32_t id_;
+};
+
+/// One object's part of a gauge, for what is known as a number rather than as a difference. Owned by that object; set by one
+/// thread at a time, whichever. Takes its part back when it dies.
+class share {
+public:
+    explicit share(gauge& of) : of_{of} {}
+    share(share const&) = delete;
+    share& operator=(share const&) = delete;
+    ~share() { set(0); }
+    void set(std::int64_t n) noexcept {
+        if (n != last_) of_.add(n - last_);
+        last_ = n;
+    }
+
+private:
+    gauge& of_;
+    std::int64_t last_ = 0;
 };
 
 /// Counts observations into buckets. The name says a base unit: `_seconds`, `_bytes`.

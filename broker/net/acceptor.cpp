@@ -74,6 +74,7 @@ bool acceptor::accept_one() {
         return errno == ECONNABORTED || errno == EINTR;
     }
     auto const address = endpoint::of(peer);
+    if (!welcome(address)) return true;  // closed by going out of scope
     auto const answer = hub_.others().doors.enter(address, *from_->count, from_->limits.connections);
     if (answer != admission::answer::welcome) {
         count_refusal(answer);
@@ -82,6 +83,16 @@ bool acceptor::accept_one() {
     count::accepted.add();
     set_options(fd.get(), from_->socket);
     hub_.admit(*new newcomer{hub_, std::move(fd), from_, address, hub_.next_number()});
+    return true;
+}
+
+bool acceptor::welcome(endpoint const& from) {
+    switch (hub_.others().front.admit(from, !from_->rules->device, hub_.shard().now())) {
+    case front_door::answer::welcome: return true;
+    case front_door::answer::rate: return count::refused_address_rate.add(), false;
+    case front_door::answer::held: return count::refused_held_off.add(), false;
+    case front_door::answer::memory: return count::refused_memory.add(), false;
+    }
     return true;
 }
 

@@ -19,6 +19,7 @@ private:
     void ready(std::uint32_t events) override;
     /// One newcomer. False when there is none, or accepting must pause.
     bool accept_one();
+    bool welcome(endpoint const& from);
     void out_of_descriptors();
     void pause();
     void resume();

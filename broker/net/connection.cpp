@@ -4,6 +4,7 @@
 #include "broker/codec/disconnect.hpp"
 #include "broker/log/log.hpp"
 #include "broker/net/counters.hpp"
+#include "broker/session/session.hpp"
 
 #include <algorithm>
 #include <array>
@@ -22,6 +23,7 @@ void count_cut(errc why) {
     switch (why) {
     case errc::connect_timeout: return count::cut_connect_timeout.add();
     case errc::stalled: return count::cut_stalled.add();
+    case errc::memory: return count::cut_memory.add();
     case errc::output_overflow: return count::cut_output_overflow.add();
     case errc::keep_alive: return count::cut_keep_alive.add();
     case errc::protocol_error: return count::cut_protocol_error.add();
@@ -56,7 +58,7 @@ void connection::start(arrival const& a) {
     protocol = c->protocol;
     count::packets_in.add();
     count::bytes_in.add(read.size());
-    hub_.protocol().connect(*this, *c, a.assigned_id);
+    if (!held_off(*c, a.assigned_id)) hub_.protocol().connect(*this, *c, a.assigned_id);
 }
 
 std::string_view connection::address() const {
@@ -68,6 +70,8 @@ std::string_view connection::address() const {
 void connection::close(codec::reason r, std::string_view why) {
     if (!alive()) return;
     look_for_connack();
+    using codec::reason;
+    if (!logged_in_ && (r == reason::bad_user_name_or_password || r == reason::not_authorized)) login_failed();
     // Only a client that got a CONNACK of success can be sent a DISCONNECT. [MQTT-3.14.0-1]
     if (logged_in_ && protocol == codec::version::v5 && r != codec::reason::success) {
         codec::disconnect_view d{.code = r};
@@ -96,7 +100,8 @@ void connection::end(errc why) {
         count_cut(why);
         bool const news = why != errc::closed_by_peer && why != errc::socket_failed;
         if (news && (logged_in_ || hub_.may_log()))
-            log::info("net", {{"conn", number_}, {"address", address()}, {"listener", rules().name}, {"why", name(why)}}, "cut");
+            log::info("net", {{"conn", number_}, {"address", address()}, {"client_id", session ? session->client_id() : std::string_view{}},
+                              {"listener", rules().name}, {"why", name(why)}, {"waiting_bytes", queue_.bytes_waiting()}}, "cut");
     }
     state_ = state::dead;
     clock_.cancel();

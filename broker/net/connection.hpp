@@ -53,9 +53,14 @@ private:
     // Writing: connection_write.cpp
     void flush();
     void look_for_connack();
-    void logged_in();
     void finish();
     void watch();
+
+    // Logging in: connection_login.cpp
+    /// True when it was told to come again later.
+    bool held_off(codec::connect_view const& c, std::string_view assigned_id);
+    void login_failed();
+    void logged_in();
 
     // Ending
     void end(errc why);
@@ -78,6 +83,7 @@ private:
     inbox inbox_;
     send_queue queue_;
     std::unique_ptr<acl::identity> certificate_;
+    std::unique_ptr<caller> caller_;  // only until it has logged in
     endpoint address_;
     std::uint32_t place_ = 0;         // in hub_.all_
     std::uint32_t watching_ = 0;      // epoll events

@@ -70,17 +70,6 @@ void connection::look_for_connack() {
     logged_in();
 }
 
-void connection::logged_in() {
-    state_ = state::running;
-    logged_in_ = true;
-    hub_.others().doors.authenticated();
-    heard_at_ = hub_.shard().now();
-    arm_timer();
-    watch();
-    if (!inbox_.empty() || wire_.has_pending())
-        if (!again_) again_ = true, hub_.read_again(*this);
-}
-
 void connection::watch() {
     std::uint32_t events = 0;
     if ((state_ == state::running && !paused_) || state_ == state::lingering) events |= EPOLLIN;

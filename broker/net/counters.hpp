@@ -14,9 +14,18 @@ inline metrics::counter refused_total{"airmail_net_refused_total", "Connections 
 inline metrics::counter refused_listener{"airmail_net_refused_total", "Connections refused at the door.", {{"cause", "listener"}}};
 inline metrics::counter refused_address{"airmail_net_refused_total", "Connections refused at the door.", {{"cause", "address"}}};
 inline metrics::counter refused_unauthenticated{"airmail_net_refused_total", "Connections refused at the door.", {{"cause", "unauthenticated"}}};
+inline metrics::counter refused_address_rate{"airmail_net_refused_total", "Connections refused at the door.", {{"cause", "address_rate"}}};
+inline metrics::counter refused_held_off{"airmail_net_refused_total", "Connections refused at the door.", {{"cause", "login_failures"}}};
+inline metrics::counter refused_memory{"airmail_net_refused_total", "Connections refused at the door.", {{"cause", "memory"}}};
 inline metrics::counter refused_descriptors{"airmail_net_refused_total", "Connections refused at the door.", {{"cause", "descriptors"}}};
 inline metrics::counter accept_paused_rate{"airmail_net_accept_paused_total", "Times accepting paused.", {{"cause", "rate"}}};
 inline metrics::counter accept_paused_handshakes{"airmail_net_accept_paused_total", "Times accepting paused.", {{"cause", "handshakes"}}};
+
+inline metrics::counter held_off_login{"airmail_net_held_off_total", "CONNECTs answered with a time to wait.", {{"cause", "login_failures"}}};
+inline metrics::counter held_off_flapping{"airmail_net_held_off_total", "CONNECTs answered with a time to wait.", {{"cause", "flapping"}}};
+inline metrics::counter back_off_full{"airmail_net_back_off_full_total", "Names that were not watched because the table of names was full."};
+inline metrics::gauge memory_level{"airmail_net_memory_level", "0 plenty, 1 refusing new connections, 2 shedding load."};
+inline metrics::gauge memory_used{"airmail_net_memory_used_bytes", "Memory of the process that cannot be given back, as the memory limit sees it."};
 
 inline metrics::gauge handshaking{"airmail_net_handshaking", "TLS handshakes going on."};
 inline metrics::counter handshakes{"airmail_net_handshakes_total", "TLS handshakes finished."};
@@ -39,6 +48,7 @@ inline metrics::counter cut_connect_timeout{"airmail_net_cut_total", "Connection
 inline metrics::counter cut_not_mqtt{"airmail_net_cut_total", "Connections ended by us.", {{"cause", "not_mqtt"}}};
 inline metrics::counter cut_stalled{"airmail_net_cut_total", "Connections ended by us.", {{"cause", "stalled"}}};
 inline metrics::counter cut_output_overflow{"airmail_net_cut_total", "Connections ended by us.", {{"cause", "output_overflow"}}};
+inline metrics::counter cut_memory{"airmail_net_cut_total", "Connections ended by us.", {{"cause", "memory"}}};
 inline metrics::counter cut_keep_alive{"airmail_net_cut_total", "Connections ended by us.", {{"cause", "keep_alive"}}};
 inline metrics::counter cut_protocol_error{"airmail_net_cut_total", "Connections ended by us.", {{"cause", "protocol_error"}}};
 inline metrics::counter closed_by_handler{"airmail_net_cut_total", "Connections ended by us.", {{"cause", "handler"}}};

@@ -13,6 +13,7 @@ std::string_view name(errc e) noexcept {
     case errc::identity_refused: return "identity_refused";
     case errc::stalled: return "stalled";
     case errc::output_overflow: return "output_overflow";
+    case errc::memory: return "memory";
     case errc::keep_alive: return "keep_alive";
     case errc::protocol_error: return "protocol_error";
     case errc::closed_by_peer: return "closed_by_peer";

@@ -15,6 +15,7 @@ enum class errc {
     identity_refused,     // the certificate carries no identity as configured
     stalled,              // took nothing of what we sent for too long
     output_overflow,      // more waits to be sent than may
+    memory,               // its output was among the largest when memory ran out
     keep_alive,           // silent for longer than it promised
     protocol_error,       // a malformed or oversized packet
     closed_by_peer,       // end of file

@@ -4,6 +4,8 @@
 #include "broker/net/counters.hpp"
 #include "broker/net/newcomer.hpp"
 
+#include <algorithm>
+
 namespace airmail::net {
 
 hub::hub(shard::shard& s, handlers::protocol& p, neighbours& n, turn_budget b)
@@ -122,6 +124,20 @@ void hub::bury() {
     dead_.resize(kept);
     for (auto* n : dead_newcomers_) delete n;
     dead_newcomers_.clear();
+}
+
+void hub::shed() {
+    constexpr std::size_t worth_it = 16 * 1024;
+    std::vector<connection*> large;
+    std::size_t waiting = 0, freed = 0;
+    for (auto* c : all_)
+        if (c->alive() && c->out_bytes() >= worth_it) large.push_back(c), waiting += c->out_bytes();
+    std::ranges::sort(large, {}, [](connection* c) { return -static_cast<std::int64_t>(c->out_bytes()); });
+    for (auto* c : large) {
+        if (freed * 2 >= waiting) break;
+        freed += c->out_bytes();
+        c->end(errc::memory);
+    }
 }
 
 void hub::close_all(codec::reason why, std::function<void()> done) {

@@ -4,6 +4,7 @@
 
 #include "broker/handlers/protocol.hpp"
 #include "broker/net/admission.hpp"
+#include "broker/net/front_door.hpp"
 #include "broker/net/origin.hpp"
 #include "broker/codec/bytes.hpp"
 #include "broker/net/poller.hpp"
@@ -21,10 +22,11 @@ class newcomer;
 struct arrival;
 class hub;
 
-/// What all hubs of a broker share. Immutable once they run, but for `doors`.
+/// What all hubs of a broker share. Immutable once they run, but for `doors` and `front`.
 struct neighbours {
     explicit neighbours(admission_limits l) : doors{l} {}
     admission doors;
+    front_door front;
     std::vector<hub*> hubs;   // by shard
     std::function<std::uint64_t(handlers::session_key const&)> hash;   // handlers::hash
     std::function<std::string()> assign_client_id;                     // handlers::assign_client_id
@@ -53,6 +55,9 @@ public:
     void adopt(std::unique_ptr<arrival> a);
     /// Says goodbye to all, some hundred a turn; `done` when nobody is left.
     void close_all(codec::reason why, std::function<void()> done);
+
+    /// Memory runs out: cuts those for whom most waits, until half of what waits in this hub is gone.
+    void shed();
 
     std::size_t connections() const { return all_.size(); }
     std::size_t newcomers() const { return newcomers_.size(); }

@@ -1,11 +1,16 @@
 #include "broker/net/network.hpp"
 
+#include "broker/log/log.hpp"
+#include "broker/net/counters.hpp"
+
 #include <cassert>
+#include <malloc.h>
 
 namespace airmail::net {
 
 network::network(std::vector<shard::shard*> shards, std::vector<handlers::protocol*> protocols, network_options o)
-    : neighbours_{o.doors} {
+    : neighbours_{o.doors}, memory_{o.memory}, used_share_{count::memory_used}, level_share_{count::memory_level} {
+    neighbours_.front.set(o.front);
     assert(shards.size() == protocols.size() && o.hash && o.assign_client_id);
     neighbours_.hash = std::move(o.hash);
     neighbours_.assign_client_id = std::move(o.assign_client_id);
@@ -28,7 +33,29 @@ boost::system::result<listener*, listen_error> network::listen(listener_options 
 void network::start() {
     started_ = true;
     for (auto& h : hubs_) h->start();
+    watch_memory();
     for (auto& l : listeners_) l->start();
+}
+
+void network::limit_memory(memory_limits l) {
+    hubs_.front()->shard().post_external([this, l] { memory_.set(l); });
+}
+
+void network::watch_memory() {
+    auto& first = hubs_.front()->shard();
+    look_at_memory_.in(first.timers(), 250, [this] { watch_memory(); });
+    auto const before = neighbours_.front.memory(), level = memory_.look();
+    used_share_.set(static_cast<std::int64_t>(memory_.used()));
+    level_share_.set(static_cast<std::int64_t>(level));
+    if (level != before) {
+        neighbours_.front.set(level);
+        constexpr std::string_view says[] = {"there is memory again", "memory runs out: new connections are refused", "memory runs out: the largest outputs are cut"};
+        log::warn("net", {{"used", memory_.used()}, {"limit", memory_.limit()}}, "{}", says[static_cast<int>(level)]);
+    }
+    if (level != memory_level::shed) return;
+    // What was cut is freed by its shard; the allocator gives it back at the next look.
+    for (auto& h : hubs_) first.post(h->shard().index(), [h = h.get()] { h->shed(); });
+    ::malloc_trim(0);
 }
 
 void network::stop_accepting() {

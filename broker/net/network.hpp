@@ -3,12 +3,15 @@
 //
 //   network n{shards, protocols, options};   n.listen(...) ...;   n.start();   shards run;   n.reload...;   n.drain(...)
 
+#include "broker/log/metrics.hpp"
 #include "broker/net/listener.hpp"
 
 namespace airmail::net {
 
 struct network_options {
     admission_limits doors;
+    front_door_limits front;
+    memory_limits memory;
     turn_budget turn;
     std::function<std::uint64_t(handlers::session_key const&)> hash;   // &handlers::hash
     std::function<std::string()> assign_client_id;                     // &handlers::assign_client_id
@@ -33,12 +36,20 @@ public:
 
     hub& at(unsigned shard) { return *hubs_[shard]; }
     admission& doors() { return neighbours_.doors; }
+    front_door& front() { return neighbours_.front; }
+    /// Other memory limits. Any thread.
+    void limit_memory(memory_limits l);
 
 private:
+    void watch_memory();
+
     neighbours neighbours_;
     std::vector<std::unique_ptr<hub>> hubs_;
     std::vector<std::unique_ptr<listener>> listeners_;
     bool started_ = false;
+    memory_watch memory_;             // on the first shard
+    metrics::share used_share_, level_share_;
+    shard::reminder look_at_memory_;
 };
 
 }

@@ -2,6 +2,7 @@
 // What a connection keeps of the listener it came in by: the rules of that moment. A reload makes a new one for newcomers.
 
 #include "broker/handlers/peer.hpp"
+#include "broker/net/back_off.hpp"
 #include "broker/net/socket.hpp"
 #include "broker/net/tls.hpp"
 
@@ -23,6 +24,8 @@ struct listener_limits {
     std::int64_t stalled_writer = 60000;      // nothing of what waits was taken for so long
     std::uint32_t handshakes = 512;           // at once, per shard; beyond it accepting pauses
     std::uint32_t connections = 0;            // of this listener, 0 = no limit
+    // A client that logs in again and again: so often in a minute before it has to wait.
+    back_off_policy flapping{.tries = 0, .window = 60'000, .first = 10'000, .most = 600'000};
 };
 
 /// Immutable but for the count; shared by the connections of a listener.

@@ -124,7 +124,7 @@ void fanout::arrive(storage::message_ptr const& m, std::uint64_t hash, from cons
     for (std::size_t i = 0; i < group_hits_.size(); ++i) to_group(group_hits_[i], m, hash, f, a, 0);
     if (m->retain() && home(hash, shard_.count()) == shard_.index()) {
         if (!retained_.set(m, f.how.retained_per_identity)) a.refused = true, metric::retained_refused.add();
-        metric::retained_messages.set(static_cast<std::int64_t>(retained_.size()));
+        retained_share_.set(static_cast<std::int64_t>(retained_.size()));
     }
     delivery_.forget_variants();
 }

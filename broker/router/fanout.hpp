@@ -12,6 +12,7 @@
 
 #include "broker/router/delivery.hpp"
 #include "broker/router/interest.hpp"
+#include "broker/router/metrics.hpp"
 #include "broker/router/retained.hpp"
 #include "broker/router/route_memory.hpp"
 #include "broker/router/shared_group.hpp"
@@ -61,7 +62,8 @@ struct publish_options {
 class fanout {
 public:
     fanout(shard::shard& s, interest& i, ledger& l, surroundings& around, delivery& d, retained_bounds b, std::size_t groups_max)
-        : shard_{s}, interest_{i}, ledger_{l}, around_{around}, delivery_{d}, retained_{b}, groups_max_{groups_max} {}
+        : shard_{s}, interest_{i}, ledger_{l}, around_{around}, delivery_{d}, retained_{b}, groups_max_{groups_max},
+          subscription_share_{metric::subscriptions}, retained_share_{metric::retained_messages} {}
 
     /// Routes a message; the promise is answered now or later, never from inside when it must be stored.
     /// @param hash keyed_hash(m->topic())
@@ -166,6 +168,7 @@ private:
     std::deque<pending_publish> pending_;
     std::uint64_t first_pending_ = 1;
     std::deque<replay_work> replays_;
+    metrics::share subscription_share_, retained_share_;
 };
 
 }

@@ -20,12 +20,12 @@ fanout::subscribed fanout::subscribe(session::session& s, std::string_view group
     if (group.empty()) {
         auto const a = tree_.subscribe(filter, s, id, how);
         if (a.first) interest_.add(filter, shard_.index());
-        metric::subscriptions.set(static_cast<std::int64_t>(tree_.subscriptions()));
+        subscription_share_.set(static_cast<std::int64_t>(tree_.subscriptions()));
         return {a.is_new};
     }
     auto key = group_key(group, filter);
     auto const a = tree_.subscribe("$share/" + key, s, id, how, true);
-    metric::subscriptions.set(static_cast<std::int64_t>(tree_.subscriptions()));
+    subscription_share_.set(static_cast<std::int64_t>(tree_.subscriptions()));
     member m;
     m.session = s.number, m.shard = shard_.index(), m.id = id, m.how = how;
     m.online = s.connected(), m.kept = s.kept();
@@ -77,7 +77,7 @@ void fanout::leave(std::string const& key, std::uint32_t session) {
 bool fanout::unsubscribe(session::session& s, std::string_view text) {
     auto const r = tree_.unsubscribe(text, s);
     if (!r.found) return false;
-    metric::subscriptions.set(static_cast<std::int64_t>(tree_.subscriptions()));
+    subscription_share_.set(static_cast<std::int64_t>(tree_.subscriptions()));
     if (!r.record) {
         if (r.last) interest_.remove(text, shard_.index());
         return true;

@@ -338,3 +338,25 @@ TEST_CASE("plugins hear who is ready at SUBSCRIBE and at resume, who left and wh
     d.sends({"devices/dev-1/heartbeat", "spam", 1, 6});
     d.expects_ack(packet_type::puback, 6, reason::payload_format_invalid);
 }
+
+TEST_CASE("B12 an identity has so many sessions over all shards and no more; its own it may take over, and an ended one makes room") {
+    wire_script w{3};
+    w.defaults->username_is_identity = true;
+    w.defaults->sessions_per_identity_max = 4;
+    for (char const* id : {"c0", "c1", "c2", "c3"}) w.client(id, "dev").connects({.clean = false, .expiry = 1000});
+    auto refused = [&](char const* id, char const* identity) {
+        auto& c = w.client(id, identity);
+        c.says_hello();
+        return c.expects(packet_type::connack).code == reason::quota_exceeded && c.closed;
+    };
+    CHECK(refused("c4", "dev"));
+    w.client("c4", "other").connects();
+    CHECK(w.client("c0", "dev").connects({.clean = false, .expiry = 1000}).session_present);
+    w.restart();
+    CHECK(refused("c4", "dev"));  // sessions that were kept count
+    auto& clean = w.client("c0", "dev");
+    clean.connects();
+    clean.disconnects();
+    w.client("c4", "dev").connects();
+    CHECK(refused("c5", "dev"));
+}

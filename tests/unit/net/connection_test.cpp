@@ -84,7 +84,7 @@ TEST_CASE("what is not a CONNECT gets no answer, a CONNECT of another version it
     CHECK(r.on_shard(0, [&] { return r.on(0).connects; }) == 0);
 }
 
-TEST_CASE("a silent stranger is cut at the CONNECT deadline, one that drips bytes too") {
+TEST_CASE("B01 B02 a silent stranger is cut at the CONNECT deadline, one that drips bytes too") {
     rig r;
     r.listen({.limits = {.connect_timeout = 150}});
     r.start();
@@ -132,7 +132,7 @@ TEST_CASE("close says why to a v5 client that is logged in, and only to such [MQ
     CHECK(r.until(0, [&] { return r.on(0).gones == 3; }));
 }
 
-TEST_CASE("a client that is silent for too long is cut, one that pings lives [MQTT-3.1.2-22]") {
+TEST_CASE("B03 a client that is silent for too long is cut, one that pings lives [MQTT-3.1.2-22]") {
     rig r;
     r.on(0).silence_ms = 300;
     r.listen();
@@ -233,7 +233,7 @@ TEST_CASE("a paused peer is not read, and all it sent comes when it is resumed")
     }
 }
 
-TEST_CASE("a reader that stops is cut, by bytes at the bound and by time when it takes nothing") {
+TEST_CASE("B13 B24 a reader that stops is cut, by bytes at the bound and by time when it takes nothing") {
     rig r;
     SUBCASE("bytes") { r.rules->output_cut_bytes = 300'000; }
     SUBCASE("time") { r.rules->output_cut_bytes = 1 << 30; }

@@ -98,7 +98,7 @@ TEST_CASE("strangers are refused in the handshake, each under its cause") {
     CHECK(r.on_shard(0, [&] { return r.on(0).connects + static_cast<int>(r.network->at(0).handshaking()); }) == 0);
 }
 
-TEST_CASE("half a handshake is cut at its deadline, and while too many are under way others wait their turn") {
+TEST_CASE("D05 D06 half a handshake is cut at its deadline, and while too many are under way others wait their turn") {
     tls_rig r;
     r.listen(r.secure({.handshake_timeout = 300, .handshakes = 4}));
     r.start();
@@ -168,7 +168,7 @@ TEST_CASE("addresses have a cap of their own, loopback has none, and the bucket 
     CHECK_FALSE(doors.take_token(100));
 }
 
-TEST_CASE("a busy port is one clear line; descriptors that run out are survived") {
+TEST_CASE("B21 a busy port is one clear line; descriptors that run out are survived") {
     rig r;
     r.listen();
     r.start();
