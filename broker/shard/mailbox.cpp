@@ -50,17 +50,46 @@ doorbell::doorbell() : fd_{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)} {
 
 doorbell::~doorbell() { ::close(fd_); }
 
-void doorbell::ring() noexcept {
-    if (state_.exchange(rung) != asleep) return;
+void doorbell::wake_thread() noexcept {
     std::uint64_t const one = 1;
     // Fails only when the counter is full, and then it is readable anyway.
     [[maybe_unused]] auto n = ::write(fd_, &one, sizeof one);
 }
 
-bool doorbell::sleep() noexcept { return state_.exchange(asleep) != rung; }
+void doorbell::ring() noexcept {
+    int was = state_.load(std::memory_order_relaxed);
+    // Written even when nothing changes: the owner must not have looked at the mail before it and at the state after it.
+    while (!state_.compare_exchange_weak(was, was == borrowed ? borrowed_rung : was == borrowed_rung || was == awaited ? was : rung)) {}
+    if (was == asleep || was == lent) wake_thread();
+}
+
+bool doorbell::sleep(bool lend) noexcept { return state_.exchange(lend ? lent : asleep) != rung; }
 
 void doorbell::wake() noexcept {
-    if (state_.load(std::memory_order_relaxed) != awake) state_.exchange(awake);
+    int was = state_.load(std::memory_order_relaxed);
+    while (was != awake) {
+        if (was == borrowed || was == borrowed_rung) {
+            // Said, so that the neighbour hands over and does not borrow again and again.
+            state_.compare_exchange_weak(was, awaited);
+        } else if (was == awaited) {
+            state_.wait(awaited);
+        } else if (state_.compare_exchange_weak(was, awake)) {
+            return;
+        }
+        was = state_.load(std::memory_order_relaxed);
+    }
+}
+
+bool doorbell::borrow() noexcept {
+    int was = lent;
+    return state_.compare_exchange_strong(was, borrowed);
+}
+
+void doorbell::give_back(bool work_left) noexcept {
+    int was = state_.load(std::memory_order_relaxed);
+    while (!state_.compare_exchange_weak(was, was == borrowed && !work_left ? lent : rung)) {}
+    if (was == awaited) state_.notify_one();
+    else if (was == borrowed_rung || work_left) wake_thread();
 }
 
 bool external_queue::push(task t) {

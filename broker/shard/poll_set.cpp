@@ -23,7 +23,10 @@ void poll_set::change(int fd, watcher& w, std::uint32_t events) noexcept {
     ::epoll_ctl(fd_, EPOLL_CTL_MOD, fd, &e);
 }
 
-void poll_set::remove(int fd) noexcept { ::epoll_ctl(fd_, EPOLL_CTL_DEL, fd, nullptr); }
+void poll_set::remove(int fd) noexcept {
+    ++removals_;
+    ::epoll_ctl(fd_, EPOLL_CTL_DEL, fd, nullptr);
+}
 
 void poll_set::wait(int ms) noexcept {
     // A signal ends the sleep with nothing found: the turn goes on and the next one sleeps again.
@@ -32,6 +35,8 @@ void poll_set::wait(int ms) noexcept {
 }
 
 void poll_set::serve() {
+    // While we slept a neighbour did our work, and somebody left: what was found may name the dead. Look again.
+    if (removals_ != removals_seen_) before_wait(), wait(0);
     int const n = std::exchange(found_, 0);
     for (int i = 0; i < n; ++i) static_cast<watcher*>(events_[i].data.ptr)->ready(events_[i].events);
 }

@@ -35,6 +35,9 @@ public:
     void change(int fd, watcher& w, std::uint32_t events) noexcept;
     void remove(int fd) noexcept;
 
+    /// The loop's, before it says that it sleeps: what leaves the set from here on must not be served from what wait() finds.
+    void before_wait() noexcept { removals_seen_ = removals_; }
+
     /// The loop's: sleeps until something is ready, at most `ms` (-1 = for ever, 0 = not at all). One system call.
     void wait(int ms) noexcept;
     /// The loop's: calls ready() for what the last wait() found, 256 at most. What stays ready is found by the next wait(),
@@ -47,6 +50,7 @@ public:
 private:
     int fd_;
     int found_ = 0;
+    std::uint32_t removals_ = 0, removals_seen_ = 0;
     std::array<epoll_event, 256> events_;
 };
 

@@ -23,6 +23,7 @@ using clock = std::chrono::steady_clock;
 auto const process_start = clock::now();
 
 metrics::counter turns{"airmail_shard_turns_total", "Turns of all shard loops."};
+metrics::counter borrowed{"airmail_shard_borrowed_total", "Passes that a shard ran for a sleeping neighbour instead of waking it."};
 metrics::counter mail{"airmail_shard_mail_total", "Tasks that shards sent to one another."};
 metrics::counter external_mail{"airmail_shard_external_mail_total", "Tasks that other threads sent to shards."};
 metrics::counter overflowed{"airmail_shard_mail_overflowed_total", "Tasks that found the ring full and waited with the sender."};
@@ -37,6 +38,11 @@ instant read_clock() {
 
 class shard_on_epoll;
 
+/// A pass for a neighbour that takes longer than this had better been done by two threads at once: then it is woken for its
+/// next `woken_next` pieces of mail.
+constexpr auto pass_long = std::chrono::microseconds(100);
+constexpr unsigned woken_next = 8;
+
 /// What the shards of one broker share: who they are, and the ring of every pair.
 struct neighbourhood {
     shard_options options;
@@ -48,7 +54,7 @@ class shard_on_epoll final : public shard {
 public:
     shard_on_epoll(unsigned index, std::shared_ptr<neighbourhood> all)
         : index_{index}, all_{std::move(all)}, timers_{read_clock(), all_->options.tick_ms}, overflow_(all_->shards.size()),
-          ring_later_(all_->shards.size()) {
+          ring_later_(all_->shards.size()), wake_next_(all_->shards.size()) {
         // Edge-triggered: each ring is seen once and the counter never has to be read.
         if (!sockets_.add(bell_.fd(), awoken_, EPOLLIN | EPOLLET)) throw std::system_error(errno, std::system_category(), "epoll_ctl");
     }
@@ -83,7 +89,15 @@ public:
 
 private:
     void turn();
-    void sleep(instant until);
+    void work();
+    void call(shard_on_epoll& neighbour);
+    void run_for_neighbour();
+    /// How it sleeps, decided while it is awake.
+    struct bed {
+        instant until;
+        bool congested, with_asio, lent;
+    };
+    void sleep(bed const& b, bool sleeps);
     void drain_mail();
     void retry_overflow();
 
@@ -102,6 +116,8 @@ private:
     std::vector<std::deque<task>> overflow_;  // by receiver
     std::size_t overflow_size_ = 0;
     std::vector<std::uint8_t> ring_later_;    // receivers that got mail this turn
+    std::vector<unsigned> wake_next_;         // neighbours that are woken so many times before they are run here again
+    instant wake_at_ = 0;                     // how long it sleeps, if nobody calls
     std::vector<std::function<void()>> hooks_;
     mutable instant now_ = 0;
     mutable bool now_stale_ = true;
@@ -140,38 +156,70 @@ void shard_on_epoll::run() {
 
 void shard_on_epoll::turn() {
     bool const busy = std::exchange(again_, false) || !to_self_.empty();
-    // Order matters: work is looked for after the bell says "asleep", so whoever comes later rings.
-    sleep(busy || !bell_.sleep() ? 0 : timers_.next_wake());
+    wake_at_ = timers_.next_wake();
+    // The receiver of what overflowed does not ring when it has made room; look again soon.
+    if (overflow_size_) wake_at_ = std::min(wake_at_, read_clock() + 1);
+    sockets_.before_wait();
+    // Asio runs its handlers before we know that we are awake: then nobody may run us meanwhile.
+    bed const b{wake_at_, congested_, asio_ != nullptr, !asio_ && overflow_size_ == 0};
+    // Order matters: work is looked for after the bell says "asleep", so whoever comes later rings. And from there until
+    // wake() nothing of ours is ours.
+    bool const sleeps = !busy && bell_.sleep(b.lent);
+    sleep(b, sleeps);
     // Awake before anything is served: who posts from here on need not write to the bell.
     bell_.wake();
-    turns.add();
     now_stale_ = true;
     if (!congested_) sockets_.serve();
     if (asio_ && asio_->poll()) again_ = true;
     // Once more: what rang until now is looked at now, and needs no turn of its own.
     bell_.wake();
+    work();
+    for (unsigned to = 0; to < ring_later_.size(); ++to)
+        if (std::exchange(ring_later_[to], 0)) call(*all_->shards[to]);
+}
+
+void shard_on_epoll::work() {
+    turns.add();
     drain_mail();
     timers_.advance(now());
     // By index: a hook may add a hook.
     for (std::size_t i = 0; i < hooks_.size(); ++i) hooks_[i]();
     retry_overflow();
-    for (unsigned to = 0; to < ring_later_.size(); ++to)
-        if (std::exchange(ring_later_[to], 0)) all_->shards[to]->bell_.ring();
 }
 
-void shard_on_epoll::sleep(instant until) {
-    // The receiver of what overflowed does not ring when it has made room; look again soon.
-    if (until && overflow_size_) until = std::min(until, read_clock() + 1);
-    // Publishers are not read, and their sockets stay ready: the set would not let us sleep.
-    if (congested_) return until ? void(::poll(nullptr, 0, 1)) : void();
-    if (asio_ && until) {
-        now_stale_ = true;
-        asio_->sleep(until == timer_wheel::never ? std::nullopt : std::optional{process_start + std::chrono::milliseconds(until)});
-        until = 0;
+void shard_on_epoll::call(shard_on_epoll& neighbour) {
+    auto& wake_next = wake_next_[neighbour.index_];
+    if (wake_next > 0) --wake_next;
+    else if (neighbour.bell_.borrow()) {
+        auto const began = clock::now();
+        neighbour.run_for_neighbour();
+        if (clock::now() - began > pass_long) wake_next = woken_next;
+        return;
     }
-    if (until == 0) return sockets_.wait(0);
-    if (until == timer_wheel::never) return sockets_.wait(-1);
-    sockets_.wait(static_cast<int>(std::clamp<instant>(until - read_clock(), 0, INT_MAX)));
+    neighbour.bell_.ring();
+}
+
+void shard_on_epoll::run_for_neighbour() {
+    borrowed.add();
+    now_stale_ = true;
+    work();
+    // A pass is not passed on: others are woken, which ends the chain.
+    for (unsigned to = 0; to < ring_later_.size(); ++to)
+        if (std::exchange(ring_later_[to], 0)) all_->shards[to]->bell_.ring();
+    bell_.give_back(again_ || !to_self_.empty() || overflow_size_ > 0 || asio_ || timers_.next_wake() < wake_at_);
+}
+
+void shard_on_epoll::sleep(bed const& b, bool sleeps) {
+    // Publishers are not read, and their sockets stay ready: the set would not let us sleep.
+    if (b.congested) return sleeps ? void(::poll(nullptr, 0, 1)) : void();
+    if (b.with_asio && sleeps) {
+        now_stale_ = true;
+        asio_->sleep(b.until == timer_wheel::never ? std::nullopt : std::optional{process_start + std::chrono::milliseconds(b.until)});
+        sleeps = false;
+    }
+    if (!sleeps) return sockets_.wait(0);
+    if (b.until == timer_wheel::never) return sockets_.wait(-1);
+    sockets_.wait(static_cast<int>(std::clamp<instant>(b.until - read_clock(), 0, INT_MAX)));
 }
 
 void shard_on_epoll::drain_mail() {

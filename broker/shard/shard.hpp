@@ -5,6 +5,9 @@
 // One turn of its loop:  epoll_wait (sleeps when nothing is left to do) -> sockets that are ready -> drain mail -> timers due
 // -> turn-end hooks in order of registration (flush dirty connections) -> wake shards that got mail. `now()` is read once a
 // turn. A turn makes one system call of its own.
+//
+// While a shard sleeps, a neighbour that has mail for it may run it for one pass (mail, timers, hooks; not sockets) on its own
+// thread, instead of waking it: at low load one thread then does what would take two. One thread at a time, always.
 
 #include "broker/shard/poll_set.hpp"
 #include "broker/shard/task.hpp"
