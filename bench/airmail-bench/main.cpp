@@ -72,7 +72,7 @@ std::vector<scenario const*> chosen(request const& q) {
 std::size_t certificates_needed(request const& q, std::vector<scenario const*> const& all) {
     std::size_t n = 0;
     for (auto const* s : all) {
-        if (s->name == "idle-mtls") n = std::max(n, q.sizes.idle_mtls);
+        if (s->name == "idle-mtls" || s->name == "storm-mtls") n = std::max(n, q.sizes.idle_mtls);
         if (q.sizes.mtls && s->name == "heartbeats") n = std::max(n, q.sizes.devices);
         if (q.sizes.mtls && s->name == "commands") n = std::max(n, q.sizes.commanded);
     }

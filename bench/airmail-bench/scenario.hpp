@@ -55,6 +55,8 @@ figures pairs_q0(bench_run&);
 figures pairs_q1(bench_run&);
 figures rate_q0(bench_run&);
 figures rate_q1(bench_run&);
+figures storm_mtls(bench_run&);
+figures slow_consumers(bench_run&);
 figures heartbeats(bench_run&);
 figures commands(bench_run&);
 

@@ -14,6 +14,8 @@ std::vector<scenario> const& scenarios() {
         {"pairs-q1", "The same at QoS 1.", false, pairs_q1},
         {"rate-q0", "100 pairs at a fixed rate, one message at a time, QoS 0; latency from the due time.", false, rate_q0},
         {"rate-q1", "The same at QoS 1.", false, rate_q1},
+        {"storm-mtls", "All devices drop and return at once with full TLS 1.3 handshakes, while eight others send PINGREQ.", false, storm_mtls},
+        {"slow-consumers", "20 subscribers of a flood (1,000/s of 1 KiB) stop reading; 20 pairs at 500/s beside them, QoS 1, latency from the due time.", false, slow_consumers},
         {"heartbeats", "Devices send heartbeats at QoS 1 as fast as they are acknowledged; a durable session receives them; persistence on.", true, heartbeats},
         {"commands", "One distinct command to each connected device, QoS 1.", false, commands},
     };
