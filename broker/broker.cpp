@@ -20,6 +20,8 @@ broker::~broker() { stop(); }
 
 void broker::add(airmail_plugin_v1_t const& plugin) { house_->built_in.push_back(&plugin); }
 
+void broker::serve_web(std::unique_ptr<sdk::web_service> service) { house_->web = std::move(service); }
+
 void broker::start() {
     for (auto const& f : house_->settings.findings())  // airmaild has printed them all; who embeds us hears the first
         if (f.weight == config::finding::grade::error) throw startup_error(78, f.str());
@@ -91,6 +93,7 @@ void broker::stop() {
     auto& h = *house_;
     if (!h.serving.exchange(false)) return;
     if (h.http) h.http->stop();
+    if (h.web && h.web_side) h.web->stop();
     for (auto& s : h.shards) s->stop();
     for (auto& t : h.threads) t.join();
     h.threads.clear();

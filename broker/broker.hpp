@@ -18,6 +18,7 @@
 #include <vector>
 
 struct airmail_plugin_v1_t;
+namespace airmail::sdk { class web_service; }
 
 namespace airmail {
 
@@ -43,6 +44,9 @@ public:
 
     /// Adds a built-in plugin by its descriptor, before start(). The descriptor must outlive the broker.
     void add(airmail_plugin_v1_t const& plugin);
+
+    /// Adds the web service (the dashboard), before start(): it answers on the admin doors of the HTTPS listener.
+    void serve_web(std::unique_ptr<sdk::web_service> service);
 
     /// Opens the stores, recovers, binds, starts the threads. Throws startup_error.
     void start();

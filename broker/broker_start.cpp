@@ -171,7 +171,9 @@ void broker::house::open_doors() {
 
 void broker::house::open_http() {
     own_paths = std::make_unique<house_paths>(directory + "/registry.db", world);
-    rest::parts parts{*plugins, *own_paths, *images, settings.size("http_upload_max"), [this] { return not_ready(); }};
+    // Without HTTPS nobody could reach the page: then there is none, and the control socket has REST alone.
+    bool const paged = web && !settings.text("http_certfile").empty() && settings.number("http_port") != 0;
+    rest::parts parts{*plugins, *own_paths, *images, settings.size("http_upload_max"), [this] { return not_ready(); }, paged ? web.get() : nullptr};
     api = std::make_unique<rest>(std::move(parts));
     admin::http_limits limits;
     limits.upload_bytes_max = settings.size("http_upload_max");
@@ -196,6 +198,34 @@ void broker::house::open_http() {
         bool const taken = e.code() == boost::system::errc::address_in_use;
         throw startup_error(taken ? 69 : e.code() == boost::system::errc::permission_denied ? 77 : 74,
                             fmt::format("HTTP (http_port {}, metrics_port {}, control_socket {}): {}", settings.number("http_port"), settings.number("metrics_port"), settings.text("control_socket"), e.code().message()));
+    }
+}
+
+/// Last, when everything it asks about is there.
+void broker::house::open_web() {
+    if (!web || !https_port) return;
+    web_house::parts p{*plugins, *own_paths, *logins, [h = http.get()](std::function<void()> f) { h->run(std::move(f)); }, [this] { return not_ready(); },
+                       [this] { return api->metrics(); }, {}, {}, {}, directory};
+    p.listeners = [this] {
+        std::vector<sdk::web_listener> all;
+        for (auto const& b : bound) all.push_back({b.name, b.address, b.port});
+        all.push_back({"https", std::string(settings.text("http_bind")), https_port});
+        return all;
+    };
+    p.certificates = [this] {
+        std::vector<sdk::web_certificate> all;
+        if (auto const t = web_tls->current()) all.push_back({"https", std::string(settings.text("http_certfile")), t->not_after()});
+        for (auto const& d : doors)
+            if (d.origin.security)
+                if (auto const t = d.origin.security->current()) all.push_back({"listener " + d.name, d.name, t->not_after()});
+        return all;
+    };
+    p.address = [this] { return fmt::format("https://{}:{}", settings.written("http_admin_bind") && settings.text("http_admin_bind") != "0.0.0.0" ? settings.text("http_admin_bind") : "localhost", https_port); };
+    web_side = std::make_unique<web_house>(std::move(p), settings);
+    try {
+        web->start(*web_side);
+    } catch (std::exception const& e) {
+        throw startup_error(74, fmt::format("dashboard: {}", e.what()));
     }
 }
 
@@ -226,6 +256,7 @@ void broker::house::run() {
     probes.emplace_back(kind::counter, "airmail_admin_files_sent_total", "File transfers that ended whole.", web(&hc::files_sent));
     probes.emplace_back(kind::counter, "airmail_admin_transfers_cut_total", "File transfers cut by revocation.", web(&hc::transfers_cut));
     probes.emplace_back(kind::counter, "airmail_admin_refused_connections_total", "HTTP connections refused at the cap or at the control socket.", web(&hc::connections_refused));
+    open_web();
     serving = true;
     http->start();
     for (auto const& b : bound) log::info("net", {{"listener", b.name}, {"port", b.port}}, "listening");

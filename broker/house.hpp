@@ -12,6 +12,7 @@
 #include "broker/passwords.hpp"
 #include "broker/rest.hpp"
 #include "broker/way_out.hpp"
+#include "broker/web_house.hpp"
 
 #include <atomic>
 #include <thread>
@@ -29,6 +30,7 @@ struct broker::house {
     void load_access();
     void open_doors();
     void open_http();
+    void open_web();
     void run();
 
     std::string not_ready() const;
@@ -56,6 +58,8 @@ struct broker::house {
     std::vector<broker::bound> bound;
     std::shared_ptr<net::tls> web_tls;
     std::unique_ptr<house_paths> own_paths;
+    std::unique_ptr<web_house> web_side;
+    std::unique_ptr<sdk::web_service> web;
     std::unique_ptr<rest> api;
     std::unique_ptr<admin::http_server> http;
     std::uint16_t https_port = 0, metrics_port = 0;

@@ -78,6 +78,12 @@ std::vector<house_paths::path> const& house_paths::paths() {
     return all;
 }
 
+std::vector<sdk::web_method> house_paths::methods() const {
+    std::vector<sdk::web_method> out;
+    for (auto const& p : paths()) out.push_back({p.name, p.role, p.verb, p.pattern + std::string(std::string_view(p.pattern).back() == '/' ? "{id}" : ""), ""});
+    return out;
+}
+
 admin::route_match house_paths::match(std::string_view verb, std::string_view path) const {
     admin::route_match out;
     for (std::size_t i = 0; i < paths().size(); ++i) {

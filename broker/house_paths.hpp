@@ -26,6 +26,9 @@ public:
     /// The living key of a bearer token. Answers are kept for 10 s: revoking takes effect at once through us, else within 10 s.
     std::optional<admin::caller> authenticate(std::string const& token);
 
+    /// The paths as methods, for whoever lists them.
+    std::vector<sdk::web_method> methods() const;
+
 private:
     using handler = void (house_paths::*)(admin::request const&, std::string const& id, admin::responder);
     struct path { char const* name; char const* verb; char const* pattern; char const* role; handler answer; };

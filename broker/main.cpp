@@ -7,6 +7,7 @@
 #include "broker/config/logging.hpp"
 #include "broker/process.hpp"
 #include "broker/version.hpp"
+#include "plugins/dashboard/dashboard.hpp"
 #include "plugins/standard.hpp"
 
 #include <cstdio>
@@ -66,6 +67,7 @@ int run(airmail::command_line const& cl) {
     airmail::process::pid_file pid{std::string(settings.text("pid_file"))};
     airmail::broker b(settings);
     for (auto const* plugin : airmail::plugins::standard()) b.add(*plugin);
+    b.serve_web(airmail::dashboard::make_service());
     b.start();
     airmail::process::notify_ready();
     wait_for_signals(b, cl, signals);

@@ -28,13 +28,21 @@ void passwords::check(handlers::login const& l, handlers::login_done done) {
     {
         std::lock_guard hold(lock_);
         if (!stop_ && queue_.size() < waiting_max) {
-            queue_.push_back({l, std::move(done)});
+            queue_.push_back({l, std::move(done), {}});
             wake_.notify_one();
             return;
         }
     }
     overflow.add();
     done(false, {});
+}
+
+bool passwords::run(std::function<void()> job) {
+    std::lock_guard hold(lock_);
+    if (stop_ || queue_.size() >= waiting_max) return overflow.add(), false;
+    queue_.push_back({{}, {}, std::move(job)});
+    wake_.notify_one();
+    return true;
 }
 
 void passwords::stop() {
@@ -56,6 +64,10 @@ void passwords::work() {
         queue_.pop_front();
         auto const file = file_;
         hold.unlock();
+        if (next.job) {
+            next.job();
+            continue;
+        }
         bool const good = file && !file->check(next.who.user, next.who.password);
         next.done(good, {});
     }

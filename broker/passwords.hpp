@@ -6,6 +6,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -22,10 +23,12 @@ public:
     void use(std::shared_ptr<acl::password_file const> file);
     /// `done` on a checker's thread, or at once when the queue is full. Any thread.
     void check(handlers::login const& l, handlers::login_done done);
+    /// Any other slow computation (argon2id of a new password); false when too many wait. `job` must not throw. Any thread.
+    bool run(std::function<void()> job);
     void stop();
 
 private:
-    struct waiting { handlers::login who; handlers::login_done done; };
+    struct waiting { handlers::login who; handlers::login_done done; std::function<void()> job; };
     void work();
     static constexpr std::size_t waiting_max = 1024;
     std::mutex lock_;

@@ -79,6 +79,23 @@ admin::response answer_of(int status, std::string json, std::string const& reque
     return out;
 }
 
+constexpr std::uint64_t web_ref = ~std::uint64_t{0};
+
+sdk::web_request asked_of(admin::request r) {
+    sdk::web_request out;
+    out.verb = std::move(r.verb), out.path = std::move(r.path), out.query = std::move(r.query), out.headers = std::move(r.headers);
+    out.cookie = std::move(r.cookie), out.body = std::move(r.body), out.peer = std::move(r.peer), out.request_id = std::move(r.request_id);
+    out.who = {std::move(r.caller), std::move(r.role), std::move(r.kind), std::move(r.scope)};
+    return out;
+}
+
+admin::response answer_of(sdk::web_reply a) {
+    admin::response out;
+    out.status = a.status;
+    out.content_type = std::move(a.content_type), out.headers = std::move(a.headers), out.body = std::move(a.body), out.lasting = a.lasting;
+    return out;
+}
+
 }
 
 admin::route_match rest::match(std::string_view verb, std::string_view path) {
@@ -86,6 +103,15 @@ admin::route_match rest::match(std::string_view verb, std::string_view path) {
     if (auto own = parts_.house.match(verb, path); own.what != kind::none) return own;
     admin::route_match out;
     auto const found = parts_.host.match_route(verb, path);
+    // The dashboard before the plugins: `/api/v1/devices/export` is no device called "export". Only its pages stand back.
+    if (auto const web = parts_.web ? parts_.web->match(verb, path) : sdk::web_match{}; web.found && !(web.name == "page" && found)) {
+        out.what = kind::plugin_route, out.ref = web_ref, out.inside = true;
+        out.name = web.name, out.role = web.role, out.socket = web.socket;
+        return out;
+    } else if (!web.found && !web.verbs.empty()) {
+        out.what = kind::wrong_verb, out.verbs = web.verbs;
+        return out;
+    }
     if (found.to_method) {
         out.what = kind::method;
         out.name = found.to_method->what.name;
@@ -104,6 +130,7 @@ admin::route_match rest::match(std::string_view verb, std::string_view path) {
 }
 
 void rest::serve(admin::route_match const& m, admin::request r, admin::responder done) {
+    if (m.ref == web_ref) return call_web(std::move(r), std::move(done));
     if (m.ref) return parts_.house.serve(m, std::move(r), std::move(done));
     auto const to = parts_.host.match_route(r.verb, r.path);
     if (to.to_method) return call_method(to, std::move(r), std::move(done));
@@ -134,7 +161,23 @@ void rest::call_route(host::route_match const& to, admin::request r, admin::resp
     parts_.host.http(*to.to_route, std::move(ask), [done = std::move(done)](host::http_answer a) { done(answer_of(std::move(a))); });
 }
 
-void rest::authenticate(std::string bearer, std::function<void(std::optional<admin::caller>)> done) { done(parts_.house.authenticate(bearer)); }
+void rest::call_web(admin::request r, admin::responder done) {
+    parts_.web->serve(asked_of(std::move(r)), [done = std::move(done)](sdk::web_reply a) { done(answer_of(std::move(a))); });
+}
+
+std::shared_ptr<sdk::web_session> rest::open_socket(admin::request const& r, std::shared_ptr<sdk::web_socket> to, admin::response& refusal) {
+    sdk::web_reply no;
+    auto session = parts_.web ? parts_.web->open(asked_of(r), std::move(to), no) : nullptr;
+    if (!session) refusal = answer_of(std::move(no));
+    return session;
+}
+
+void rest::authenticate(std::string bearer, std::function<void(std::optional<admin::caller>)> done) {
+    if (bearer.substr(0, 3) == "am_" || !parts_.web) return done(parts_.house.authenticate(bearer));
+    auto const who = parts_.web->authenticate(bearer);
+    if (!who) return done(std::nullopt);
+    done(admin::caller{who->name, who->role, who->scope, who->kind});
+}
 
 std::unique_ptr<admin::upload> rest::begin_upload(std::string& why) {
     auto begun = parts_.images.begin(parts_.upload_bytes_max);
@@ -143,6 +186,6 @@ std::unique_ptr<admin::upload> rest::begin_upload(std::string& why) {
     return nullptr;
 }
 
-std::string rest::metrics() { return metrics::exposition(); }
+std::string rest::metrics() { return metrics::exposition() + (parts_.web ? parts_.web->metrics() : std::string{}); }
 
 }

@@ -22,12 +22,14 @@ public:
         storage::firmware::firmware_store& images;
         std::uint64_t upload_bytes_max = 0;
         std::function<std::string()> not_ready;
+        sdk::web_service* web = nullptr;   // the dashboard, when there is one
     };
     explicit rest(parts p) : parts_(std::move(p)) {}
 
     admin::route_match match(std::string_view verb, std::string_view path) override;
     void serve(admin::route_match const& m, admin::request r, admin::responder done) override;
     void authenticate(std::string bearer, std::function<void(std::optional<admin::caller>)> done) override;
+    std::shared_ptr<sdk::web_session> open_socket(admin::request const& r, std::shared_ptr<sdk::web_socket> to, admin::response& refusal) override;
     std::unique_ptr<admin::upload> begin_upload(std::string& why) override;
     std::string metrics() override;
     std::string not_ready() override { return parts_.not_ready(); }
@@ -35,6 +37,7 @@ public:
 private:
     void call_method(host::route_match const& to, admin::request r, admin::responder done);
     void call_route(host::route_match const& to, admin::request r, admin::responder done);
+    void call_web(admin::request r, admin::responder done);
     parts parts_;
 };
 

@@ -2,6 +2,7 @@
 
 #include "plugins/alert/plugin.hpp"
 #include "plugins/campaign/plugin.hpp"
+#include "plugins/commits/plugin.hpp"
 #include "plugins/config_notify/plugin.hpp"
 #include "plugins/firmware/plugin.hpp"
 #include "plugins/heartbeat/plugin.hpp"
@@ -14,7 +15,8 @@ namespace airmail::plugins {
 std::vector<airmail_plugin_v1_t const*> standard() {
     using sdk::make_descriptor;
     return {make_descriptor<registry_plugin>(), make_descriptor<firmware_plugin>(), make_descriptor<campaign_plugin>(), make_descriptor<heartbeat_plugin>(),
-            make_descriptor<status_plugin>(),   make_descriptor<config_plugin>(),   make_descriptor<alert_plugin>(),    make_descriptor<watch_plugin>()};
+            make_descriptor<status_plugin>(),   make_descriptor<config_plugin>(),   make_descriptor<alert_plugin>(),    make_descriptor<watch_plugin>(),
+            make_descriptor<commits_plugin>()};
 }
 
 }

@@ -2,6 +2,7 @@
 // What the HTTP server asks of the house behind it; the broker implements it over the plugin host and its own state.
 
 #include "broker/admin/exchange.hpp"
+#include "plugins/sdk/web.hpp"
 
 #include <memory>
 #include <optional>
@@ -15,6 +16,8 @@ struct route_match {
     enum class kind { none, wrong_verb, method, plugin_route } what = kind::none;
     std::string name, role, params, verbs;   // role "" = public; params: path parameters as a JSON object
     bool body_to_file = false;
+    bool inside = false;                     // only on the admin doors, even when public there; a key that is shown is looked at
+    bool socket = false;                     // a WebSocket may be opened here
     std::uint64_t ref = 0;                   // the backend's own handle for `serve`
 };
 
@@ -30,7 +33,7 @@ public:
 };
 
 /// Who a bearer key belongs to. `scope`: see acl::in_scope; empty = all of its role.
-struct caller { std::string name, role, scope; };
+struct caller { std::string name, role, scope, kind = "key"; };
 
 /// Thread-safe: called on the HTTP thread, answers may come from any thread (the server brings them home).
 class backend {
@@ -41,6 +44,11 @@ public:
     virtual void serve(route_match const& m, request r, responder done) = 0;
     /// Looks up an API key; nullopt = unknown, expired or revoked. `done` exactly once, from any thread.
     virtual void authenticate(std::string bearer, std::function<void(std::optional<caller>)> done) = 0;
+    /// A WebSocket is asked for at a path with `socket`; null with `refusal`.
+    virtual std::shared_ptr<sdk::web_session> open_socket(request const& r, std::shared_ptr<sdk::web_socket> to, response& refusal) {
+        (void)to, refusal = problem(404, "http.not_found", "no WebSocket is served here", r.request_id);
+        return nullptr;
+    }
     /// Null with `why` when uploads cannot be taken now.
     virtual std::unique_ptr<upload> begin_upload(std::string& why) = 0;
     /// The Prometheus exposition of every counter.

@@ -24,12 +24,15 @@ struct request {
     std::uint64_t body_size = 0;
     std::string caller, role, scope, request_id, peer, bearer;
     std::string range, if_range;
+    std::string cookie, kind;                        // kind of caller: user, key, control
+    bool upgrade = false;                            // asks for a WebSocket
 };
 
 /// Either `body`, or the file at `file_path` (Range, If-Range and HEAD are then answered by the server).
 struct response {
     int status = 200;
     std::string content_type = "application/json", headers, body;
+    std::string_view lasting;                         // the body, valid for ever, instead of `body`
     std::string file_path, etag, revoke_token;
     std::uint64_t rate_bytes_s = 0, byte_budget = 0;  // 0 = unlimited
 };

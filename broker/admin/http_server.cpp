@@ -47,6 +47,8 @@ void http_server::stop() {
     thread_.join();
 }
 
+void http_server::run(std::function<void()> f) { boost::asio::post(io_, std::move(f)); }
+
 void http_server::revoke(std::string token) {
     boost::asio::post(io_, [this, token = std::move(token)] { transfers_.revoke(token); });
 }

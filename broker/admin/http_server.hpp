@@ -52,6 +52,8 @@ public:
 
     void start();
     void stop();
+    /// Runs it on the HTTP thread; any thread, returns at once.
+    void run(std::function<void()> f);
     /// Cuts transfers that carry the token; any thread, returns at once.
     void revoke(std::string token);
     http_counters const& counters() const { return counters_; }

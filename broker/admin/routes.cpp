@@ -26,7 +26,7 @@ plan decide(backend& b, request const& r) {
     plan p;
     p.match = b.match(r.verb, r.path);
     using kind = route_match::kind;
-    bool const open = p.match.what == kind::plugin_route && p.match.role.empty();
+    bool const open = p.match.what == kind::plugin_route && p.match.role.empty() && !p.match.inside;
     if (r.from == door::public_https && !open)  // the same answer for what exists and what does not: nothing to map out
         return refused(std::move(p), problem(404, "http.not_found", "nothing is served at this path on this address", r.request_id));
     if (p.match.what == kind::none) return refused(std::move(p), problem(404, "http.not_found", "no such path: " + r.path, r.request_id));
@@ -35,7 +35,7 @@ plan decide(backend& b, request const& r) {
         answer.headers = "Allow: " + p.match.verbs + "\r\n";
         return refused(std::move(p), std::move(answer));
     }
-    p.needs_login = !p.match.role.empty() && r.role.empty();
+    p.needs_login = (!p.match.role.empty() || p.match.inside) && r.role.empty();
     return p;
 }
 

@@ -5,6 +5,7 @@
 #include "broker/admin/routes.hpp"
 #include "broker/admin/session.hpp"
 #include "broker/admin/session_text.hpp"
+#include "broker/admin/websocket.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -12,6 +13,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/beast/websocket.hpp>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -101,6 +103,7 @@ private:
         ++w_.count.requests;
         keep_alive_ = parser.get().keep_alive();
         response answer = co_await answer_to(parser, r);
+        if (gone_) co_return false;
         bool const again = keep_alive_ && parser.is_done();
         co_return co_await write(std::move(answer), r, again);
     }
@@ -110,13 +113,15 @@ private:
         r.from = who_.from;
         r.peer = who_.peer;
         r.role = who_.role;
-        r.caller = who_.role.empty() ? "" : "control";
+        r.caller = r.kind = who_.role.empty() ? "" : "control";
         r.verb = std::string(h.method_string());
         std::string target(h.target());
         auto q = target.find('?');
         r.path = target.substr(0, q);
         if (q != target.npos) r.query = target.substr(q + 1);
         r.headers = header_lines(h);
+        r.cookie = std::string(h[http::field::cookie]);
+        r.upgrade = boost::beast::websocket::is_upgrade(h);
         r.range = std::string(h[http::field::range]);
         r.if_range = std::string(h[http::field::if_range]);
         auto auth = h[http::field::authorization];
@@ -137,10 +142,12 @@ private:
                 r.caller = found->name;
                 r.role = found->role;
                 r.scope = found->scope;
+                r.kind = found->kind;
             }
         }
         p = admit(std::move(p), r);
         if (p.refuse) co_return std::move(p.refusal);
+        if (p.match.socket && r.upgrade) co_return co_await upgrade(parser, r);
         response trouble;
         bool const taken = p.match.body_to_file ? co_await body_to_disk(parser, r, trouble) : co_await body_to_memory(parser, r, trouble);
         if (!taken) co_return trouble;
@@ -149,6 +156,18 @@ private:
         auto ask = [&house, match = p.match, asked = r](auto done) mutable { house.serve(match, std::move(asked), std::move(done)); };
         response answer = co_await bring_home<response>(w_.io, std::move(ask));
         co_return answer;
+    }
+
+    /// A WebSocket until it ends; the answer is only for a refusal.
+    boost::asio::awaitable<response> upgrade(http::request_parser<http::buffer_body>& parser, request& r) {
+        auto peer = std::make_shared<websocket_peer<Stream>>(stream_, w_.io, shut_);
+        response refusal;
+        auto session = w_.house.open_socket(r, peer, refusal);
+        if (!session) co_return refusal;
+        deadline_.disarm();  // from here on Beast's own time-outs hold: 10 s for the handshake, a ping every 15 s, 30 s of silence
+        co_await peer->run(parser.get(), session);
+        gone_ = true;
+        co_return refusal;
     }
 
     /// Reads the next piece of the body into `piece_`; empty at the end or on error (then `ec`).
@@ -216,11 +235,22 @@ private:
         w_.count.responses_4xx += answer.status >= 400 && answer.status < 500;
         w_.count.responses_5xx += answer.status >= 500;
         if (!answer.file_path.empty()) co_return co_await write_file(std::move(answer), r, again);
-        std::string head = status_line(answer.status) + common_headers(answer, r, again) + "Content-Length: " + std::to_string(answer.body.size()) + "\r\n\r\n";
-        if (r.verb != "HEAD") head += answer.body;
+        std::string_view const body = answer.lasting.empty() ? std::string_view(answer.body) : answer.lasting;
+        std::string head = status_line(answer.status) + common_headers(answer, r, again);
+        if (answer.status != 204) head += "Content-Length: " + std::to_string(body.size()) + "\r\n";  // [RFC9110-8.6] none in a 204
+        head += "\r\n";
+        bool const bare = r.verb == "HEAD" || answer.status == 204;
+        if (!bare && answer.lasting.empty()) head += body;
         error_code ec;
         deadline_.arm(w_.limits.deadline);
         co_await boost::asio::async_write(*stream_, boost::asio::buffer(head), boost::asio::redirect_error(awaiting, ec));
+        // Piece by piece, so that a slow reader has the deadline per piece and not for a megabyte.
+        for (std::size_t at = 0; !bare && !ec && at < answer.lasting.size(); at += 64u << 10) {
+            auto const piece = answer.lasting.substr(at, 64u << 10);
+            deadline_.arm(w_.limits.deadline);
+            co_await boost::asio::async_write(*stream_, boost::asio::buffer(piece.data(), piece.size()), boost::asio::redirect_error(awaiting, ec));
+            w_.count.bytes_sent += piece.size();
+        }
         w_.count.bytes_sent += head.size();
         co_return !ec && again;
     }
@@ -302,7 +332,7 @@ private:
     phase_deadline deadline_;
     boost::beast::flat_buffer buffer_;
     std::vector<std::uint8_t> piece_;
-    bool keep_alive_ = true, first_ = true;
+    bool keep_alive_ = true, first_ = true, gone_ = false;
 };
 
 template <class Stream>

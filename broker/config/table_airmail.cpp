@@ -30,6 +30,10 @@ constexpr directive rows[] = {
     {.name = "http_certfile", .kind = path, .where = all, .standard = "", .doc = "Certificate of the HTTPS listener.", .reloadable = true},
     {.name = "http_keyfile", .kind = path, .where = all, .standard = "", .doc = "Key of it.", .reloadable = true},
     {.name = "http_upload_max", .kind = size, .where = all, .standard = "4GiB", .doc = "Largest firmware image that can be uploaded.", .unit = "bytes", .reloadable = true},
+    {.name = "http_graphql_rate", .kind = count, .where = all, .standard = "50", .doc = "GraphQL requests a second of one user, in bursts of four times that; an address may ask four times as often. 0 means no bound.", .unit = "requests/s", .most = 1'000'000},
+    {.name = "http_graphql_depth", .kind = count, .where = all, .standard = "8", .doc = "Levels of fields in one GraphQL request.", .least = 1, .most = 64},
+    {.name = "http_graphql_cost", .kind = count, .where = all, .standard = "2000", .doc = "Objects one GraphQL request may ask for, pages multiplied.", .least = 1, .most = 1'000'000},
+    {.name = "http_graphql_aliases", .kind = count, .where = all, .standard = "20", .doc = "Aliases in one GraphQL request.", .least = 0, .most = 4000},
     {.name = "http_connections_max", .kind = count, .where = all, .standard = "4096", .doc = "HTTPS connections at once.", .reloadable = true, .least = 1, .most = 1'000'000},
 
     {.name = "metrics_bind", .where = all, .standard = "127.0.0.1", .doc = "Address of /metrics, /healthz and /readyz."},

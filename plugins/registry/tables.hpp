@@ -25,6 +25,12 @@ inline constexpr char devices_1[] = R"(CREATE TABLE devices(
 CREATE INDEX devices_by_model ON devices(model, current_firmware);
 CREATE INDEX devices_by_status ON devices(status);)";
 
+// Lists are in the order of serial_no: with it behind the filter's column a page is a walk of the index, not a sort of what matches.
+inline constexpr char devices_2[] = R"(DROP INDEX devices_by_status;
+CREATE INDEX devices_by_status ON devices(status, serial_no);
+CREATE INDEX devices_by_model_serial ON devices(model, serial_no);
+CREATE INDEX devices_by_registration ON devices(registration, serial_no) WHERE registration <> 'accepted';)";
+
 inline constexpr char tags_1[] = R"(CREATE TABLE device_tags(
     device_id TEXT NOT NULL,
     tag       TEXT NOT NULL,

@@ -1,0 +1,217 @@
+// Device and everything that hangs on it.
+#include "plugins/dashboard/api/resolvers.hpp"
+
+#if __has_include("plugins/targets/filter.hpp")
+#include "plugins/kit/params.hpp"
+#include "plugins/targets/filter.hpp"
+#define AIRMAIL_HAS_FILTERS 1
+#endif
+
+#include <algorithm>
+
+namespace airmail::dashboard {
+
+namespace json = boost::json;
+using graphql::field_error;
+
+namespace {
+
+constexpr std::string_view device_columns =
+    "SELECT device_id, serial_no, model, current_firmware, last_seen, status, registration, ever_seen, keys_version, security_counter, boot_slot, created_at, updated_at, "
+    "(SELECT json_group_array(tag) FROM device_tags t WHERE t.device_id = d.device_id) FROM devices d ";
+constexpr std::initializer_list<std::string_view> device_names = {"device_id", "serial_no", "model", "current_firmware", "last_seen~", "status", "registration", "ever_seen?", "keys_version",
+                                                                  "security_counter", "boot_slot", "created_at~", "updated_at~", "tags{"};
+constexpr std::string_view update_columns =
+    "SELECT campaign_id, device_id, serial_no, status, stage, reason, error_message, attempt, command_id, from_version, to_version, nullif(progress, -1), bytes, started_at, completed_at, "
+    "updated_at, live, rowid, failed_version FROM campaign_devices ";
+constexpr std::initializer_list<std::string_view> update_names = {"campaign_id", "device_id", "serial_no", "status", "stage", "reason", "error_message", "attempt", "command_id", "from_version",
+                                                                  "to_version", "progress", "bytes", "started_at~", "completed_at~", "updated_at~", "live?", "rowid", "failed_version"};
+
+/// The wire has "1 to 200" for pages; GraphQL's Int may be less.
+std::int64_t page_of(json::object const& a, std::string_view key, std::int64_t otherwise) {
+    auto n = number_of(a, key, otherwise);
+    if (n < 0 || n > 200) throw field_error("graphql.bad_argument", std::string{key} + " must be 0 to 200");
+    return n;
+}
+
+std::string sentence(json::value const& u) {
+    auto status = text_of(u, "status"), stage = text_of(u, "stage");
+    auto progress = number_of(u, "progress", -1);
+    if (status == "rollback") return "Update Failed - Rolled Back";
+    if (status == "failed") return "Update Failed";
+    if (status == "completed") return "Up to date";
+    if (status == "downloading") return progress >= 0 ? "Downloading " + std::to_string(progress) + " %" : "Downloading";
+    if (status == "installing") return stage == "probation" ? "Installed, being watched" : "Installing";
+    return stage == "waiting" ? "Waiting for its turn" : "Told to update";
+}
+
+}
+
+json::array resolvers::devices_where(std::string const& where, std::vector<sdk::sql_value> params) {
+    return db_.objects(std::string{device_columns} + where, params, device_names);
+}
+json::array resolvers::updates_where(std::string const& where, std::vector<sdk::sql_value> params) {
+    return db_.objects(std::string{update_columns} + where, params, update_names);
+}
+
+json::value resolvers::device(std::string const& id) {
+    auto found = devices_where("WHERE tenant = 0 AND serial_no = ?", {id});
+    if (found.empty()) found = devices_where("WHERE device_id = ?", {id});
+    return found.empty() ? json::value(nullptr) : found[0];
+}
+
+json::value resolvers::q_device(call const& f) { return device(text_of(f.arguments, "id")); }
+
+json::value resolvers::q_devices(call const& f) {
+    auto model = text_of(f.arguments, "model"), status = lower(text_of(f.arguments, "status"));
+    std::string where = "WHERE tenant = 0";
+    std::vector<sdk::sql_value> args;
+    if (!model.empty()) where += " AND model = ?", args.push_back(model);
+    if (!status.empty()) where += " AND status = ?", args.push_back(status);
+    args.push_back(page_of(f.arguments, "limit", 50));
+    return devices_where(where + " ORDER BY serial_no LIMIT ?", args);
+}
+
+json::value resolvers::q_devices_connection(call const& f) {
+    std::string where = "WHERE tenant = 0";
+    std::vector<sdk::sql_value> args;
+    std::string key = "count";
+    auto add = [&](std::string_view name, char const* condition, bool lowered = false) {
+        auto v = text_of(f.arguments, name);
+        if (v.empty()) return;
+        if (lowered) v = lower(v);
+        key += "\n" + std::string{name} + "=" + v;
+        std::string c = condition;
+        for (auto at = c.find('#'); at != c.npos; at = c.find('#')) c.replace(at, 1, "?" + std::to_string(args.size() + 1));
+        where += " AND " + c, args.push_back(v);
+    };
+    add("model", "model = #"), add("status", "status = #", true), add("registration", "registration = #", true), add("version", "current_firmware = #");
+    add("tag", "EXISTS(SELECT 1 FROM device_tags t WHERE t.device_id = d.device_id AND t.tag = #)");
+    if (auto begin = text_of(f.arguments, "search"); !begin.empty()) {
+        // A range of the index; U+10FFFF sorts behind every text.
+        key += "\nsearch=" + begin;
+        where += " AND serial_no >= ?" + std::to_string(args.size() + 1) + " AND serial_no < ?" + std::to_string(args.size() + 2);
+        args.push_back(begin), args.push_back(begin + "\xF4\x8F\xBF\xBF");
+    }
+    if (auto filter = text_of(f.arguments, "filter"); !filter.empty()) {
+#ifdef AIRMAIL_HAS_FILTERS
+        try {
+            auto c = plugins::targets::where(db_, plugins::targets::filter(filter, "registry.bad_filter"), static_cast<int>(args.size()) + 1);
+            where += " AND " + c.sql, key += "\nfilter=" + filter;
+            for (auto& v : c.values) args.push_back(std::move(v));
+        } catch (plugins::kit::refusal const& e) { throw field_error(e.code, e.detail); }
+#else
+        throw field_error("registry.bad_filter", "this broker has no RSQL filters");
+#endif
+    }
+    auto const page = page_of(f.arguments, "first", 50);
+    json::value total(0);
+    if (f.wants("totalCount"))
+        total = s_.kept.get(key, 2000, [&] { return json::value(std::get<std::int64_t>(db_.sql("SELECT count(*) FROM devices d " + where, args).at(0).at(0))); });
+    auto after = text_of(f.arguments, "after");
+    json::array rows;
+    if (f.wants("nodes") || f.wants("edges") || f.wants("pageInfo")) {
+        where += " AND serial_no > ?" + std::to_string(args.size() + 1) + " ORDER BY serial_no LIMIT ?" + std::to_string(args.size() + 2);
+        args.push_back(after), args.push_back(page + 1);
+        rows = devices_where(where, std::move(args));
+    }
+    auto out = connection(std::move(rows), static_cast<std::size_t>(page), "serial_no", !after.empty());
+    out["totalCount"] = std::move(total);
+    return out;
+}
+
+json::value resolvers::q_models(call const&) {
+    return s_.kept.get("models", 5000, [&] {
+        json::array out;
+        // One step of the index per model, however many devices: a loose index scan.
+        for (auto const& r : db_.sql("WITH RECURSIVE m(x) AS (SELECT min(model) FROM devices UNION ALL SELECT (SELECT min(model) FROM devices WHERE model > x) FROM m WHERE x IS NOT NULL) "
+                                     "SELECT x FROM m WHERE x IS NOT NULL LIMIT 1000"))
+            if (auto const& name = std::get<std::string>(r[0]); !name.empty()) out.emplace_back(name);
+        return json::value(std::move(out));
+    });
+}
+
+json::value resolvers::q_tags(call const&) {
+    return s_.kept.get("tags", 5000, [&] {
+        json::array out;
+        for (auto const& r : db_.sql("WITH RECURSIVE m(x) AS (SELECT min(tag) FROM device_tags UNION ALL SELECT (SELECT min(tag) FROM device_tags WHERE tag > x) FROM m WHERE x IS NOT NULL) "
+                                     "SELECT x FROM m WHERE x IS NOT NULL LIMIT 1000"))
+            out.emplace_back(std::get<std::string>(r[0]));
+        return json::value(std::move(out));
+    });
+}
+
+json::value resolvers::device_member(call const& f) {
+    auto newest = updates_where("WHERE serial_no = ? ORDER BY rowid DESC LIMIT 1", {text_of(f.parent, "serial_no")});
+    if (newest.empty()) return nullptr;
+    if (f.field.name == "update_status") return json::value(sentence(newest[0]));
+    auto error = text_of(newest[0], "error_message"), reason = text_of(newest[0], "reason"), status = text_of(newest[0], "status");
+    if (status != "failed" && status != "rollback") return nullptr;
+    return json::value(error.empty() ? reason : error);
+}
+
+json::value resolvers::device_current(call const& f) {
+    auto live = updates_where("WHERE serial_no = ? AND rank BETWEEN 2 AND 50 ORDER BY rowid DESC LIMIT 1", {text_of(f.parent, "serial_no")});
+    return live.empty() ? json::value(nullptr) : live[0];
+}
+
+json::value resolvers::device_updates(call const& f) {
+    return updates_where("WHERE serial_no = ? ORDER BY rowid DESC LIMIT ?", {text_of(f.parent, "serial_no"), page_of(f.arguments, "first", 20)});
+}
+
+json::value resolvers::device_history(call const& f) {
+    return db_.objects("SELECT CASE status WHEN 'completed' THEN to_version ELSE from_version END, coalesce(completed_at, updated_at), campaign_id, status FROM campaign_devices "
+                       "WHERE serial_no = ? AND status IN ('completed', 'rollback') ORDER BY coalesce(completed_at, updated_at) DESC LIMIT ?",
+                       {text_of(f.parent, "serial_no"), page_of(f.arguments, "first", 20)}, {"version", "at~", "campaign_id", "outcome"});
+}
+
+/// Three sources, merged by time; the cursor is the time of the last one shown, in ms.
+json::value resolvers::device_timeline(call const& f) {
+    auto page = page_of(f.arguments, "first", 50);
+    auto after = text_of(f.arguments, "after");
+    std::int64_t before = INT64_MAX;
+    if (!after.empty()) before = std::atoll(after.c_str());
+    auto serial = text_of(f.parent, "serial_no"), id = text_of(f.parent, "device_id");
+    constexpr std::initializer_list<std::string_view> names = {"at_ms", "kind", "text", "campaign_id", "status", "stage", "reason", "detail"};
+    // Only campaigns the device was in: their events are indexed by campaign and seq.
+    auto rows = db_.objects("SELECT e.at, 'UPDATE', 'Update ' || e.to_status || CASE e.stage WHEN e.to_status THEN '' ELSE ' (' || e.stage || ')' END || CASE e.reason WHEN '' THEN '' ELSE ': ' || e.reason END, "
+                            "e.campaign_id, e.to_status, e.stage, e.reason, e.detail FROM campaign_devices c JOIN campaign_events e ON e.campaign_id = c.campaign_id AND e.serial_no = c.serial_no "
+                            "WHERE c.serial_no = ?1 AND e.at < ?2 ORDER BY e.at DESC, e.event_id DESC LIMIT ?3", {serial, before, page + 1}, names);
+    for (auto& r : db_.objects("SELECT at, 'SETTING', CASE source WHEN 'desired' THEN 'Asked to set ' ELSE 'Set ' END || config_key || ' to ' || new_value, NULL, NULL, NULL, NULL, old_value FROM config_history "
+                               "WHERE device_id = ?1 AND at < ?2 ORDER BY change_id DESC LIMIT ?3", {id, before, page + 1}, names))
+        rows.push_back(std::move(r));
+    for (auto& r : db_.objects("SELECT at, 'ALERT', text, nullif(campaign_id, ''), NULL, NULL, kind, NULL FROM alerts WHERE serial_no = ?1 AND at < ?2 ORDER BY alert_id DESC LIMIT ?3", {serial, before, page + 1}, names))
+        rows.push_back(std::move(r));
+    std::stable_sort(rows.begin(), rows.end(), [](json::value const& a, json::value const& b) { return number_of(a, "at_ms") > number_of(b, "at_ms"); });
+    for (auto& r : rows) r.get_object()["at"] = number_of(r, "at_ms") / 1000;
+    return connection(std::move(rows), static_cast<std::size_t>(page), "at_ms", !after.empty());
+}
+
+json::value resolvers::device_configuration(call const& f) {
+    return db_.objects("SELECT config_key, CASE WHEN reported THEN config_value END, CASE WHEN reported THEN updated_at END, desired, desired IS NULL OR (reported AND desired = config_value) FROM device_configs "
+                       "WHERE device_id = ? ORDER BY config_key", {text_of(f.parent, "device_id")}, {"key", "value", "updated_at~", "desired", "in_sync?"});
+}
+
+json::value resolvers::device_configuration_history(call const& f) {
+    return db_.objects("SELECT config_key, old_value, new_value, source, at FROM config_history WHERE device_id = ? ORDER BY change_id DESC LIMIT ?",
+                       {text_of(f.parent, "device_id"), page_of(f.arguments, "first", 50)}, {"key", "old_value", "new_value", "source", "at~"});
+}
+
+json::value resolvers::device_sessions(call const& f) {
+    // A device's identity is its serial number, and that needs no escaping in a query.
+    return ask_rest("GET", "/api/v1/sessions", "identity=" + text_of(f.parent, "serial_no")).at("sessions");
+}
+
+json::value resolvers::device_explain(call const& f) {
+    json::array out;
+    for (auto& u : updates_where("WHERE serial_no = ? ORDER BY live DESC, rowid DESC LIMIT 3", {text_of(f.parent, "serial_no")})) {
+        auto id = text_of(u, "campaign_id");
+        auto said = ask("campaign.explain", {{"id", id}, {"device", text_of(f.parent, "serial_no")}});
+        out.push_back(json::object{{"campaign", campaign(id)}, {"update", u}, {"why", text_of(said, "why")}});
+    }
+    return out;
+}
+
+json::value resolvers::update_device(call const& f) { return device(text_of(f.parent, "serial_no")); }
+
+}
