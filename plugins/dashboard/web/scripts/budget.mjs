@@ -1,0 +1,19 @@
+// Fails the build when the first load has grown beyond what was promised: everything that index.html names, gzip -9.
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+
+const limit = 350 * 1024;
+const dist = new URL('../dist/', import.meta.url);
+const html = readFileSync(new URL('index.html', dist), 'utf8');
+const names = ['index.html', ...[...html.matchAll(/(?:src|href)="\/([^"]+)"/g)].map((m) => m[1])];
+let total = 0;
+for (const name of names) {
+  const size = gzipSync(readFileSync(new URL(name, dist)), { level: 9 }).length;
+  total += size;
+  console.log(`${String(size).padStart(8)}  ${name}`);
+}
+console.log(`${String(total).padStart(8)}  first load, compressed; at most ${limit}`);
+// What the server's Content-Security-Policy would refuse.
+const inline = html.match(/<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=/);
+if (inline) throw new Error(`index.html has something inline: ${inline[0]}`);
+if (total > limit) throw new Error(`the first load is ${total - limit} bytes too large`);

@@ -1,0 +1,34 @@
+import type { CampaignDetail } from '../api/documents';
+import { count, percent, span } from '../logic/format';
+import { Badge } from './badge';
+import { Bar, partsOf } from './bar';
+
+const words = { WAITING: 'Waits', OPEN: 'Open', PASSED: 'Passed' } as const;
+
+/** The phases side by side, each with what has become of the devices it added. */
+export function Phases({ campaign: c }: { campaign: CampaignDetail }) {
+  if (c.phases.length === 0) return <p className="quiet">None: every device was told at once.</p>;
+  return (
+    <ol className="phases">
+      {c.phases.map((p) => (
+        <li key={p.number} className="phase" data-state={p.state}>
+          <div className="line ends">
+            <span className="quiet small">Phase {p.number}</span>
+            <Badge tone={p.state === 'PASSED' ? 'good' : p.state === 'OPEN' ? 'busy' : 'wait'} sign={p.state === 'OPEN' ? 'play' : undefined}>
+              {words[p.state]}
+            </Badge>
+          </div>
+          <span className="size num">{percent(p.percent)}</span>
+          <Bar thin parts={partsOf(p.counters)} label={`Phase ${p.number}`} />
+          <span className="small num">
+            {count(p.counters.finished)} of {count(p.counters.total)} finished
+            {p.counters.failed + p.counters.rollback > 0 && `, ${count(p.counters.failed + p.counters.rollback)} failed`}
+          </span>
+          <span className="small quiet">
+            Gate: {percent(p.success_percent)} good, {p.soak_s ? `watched ${span(p.soak_s)}` : 'no waiting'}
+          </span>
+        </li>
+      ))}
+    </ol>
+  );
+}
