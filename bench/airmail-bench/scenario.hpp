@@ -39,6 +39,8 @@ struct scenario {
     std::string_view what;           // one sentence for the reader
     bool persistence;                // the broker is told to keep what it acknowledges
     figures (*run)(bench_run&);
+    /// More lines for the broker's configuration; makes the files they name in its folder. Null: none.
+    std::string (*config)(std::string const& dir) = nullptr;
 };
 
 /// All of them, in the order in which they are printed.
@@ -56,5 +58,9 @@ figures rate_q0(bench_run&);
 figures rate_q1(bench_run&);
 figures heartbeats(bench_run&);
 figures commands(bench_run&);
+figures campaign_commands(bench_run&);
+std::string campaign_commands_config(std::string const& dir);
+figures campaign_cancel(bench_run&);
+std::string campaign_cancel_config(std::string const& dir);
 
 }

@@ -16,6 +16,8 @@ std::vector<scenario> const& scenarios() {
         {"rate-q1", "The same at QoS 1.", false, rate_q1},
         {"heartbeats", "Devices send heartbeats at QoS 1 as fast as they are acknowledged; a durable session receives them; persistence on.", true, heartbeats},
         {"commands", "One distinct command to each connected device, QoS 1.", false, commands},
+        {"campaign-commands", "One signed update command to each connected device through the campaign engine; airmaild only.", true, campaign_commands, campaign_commands_config},
+        {"campaign-cancel", "A cancel with a URL out to each device and a download open to four of nine; airmaild only.", true, campaign_cancel, campaign_cancel_config},
     };
     return all;
 }
