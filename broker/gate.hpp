@@ -13,6 +13,8 @@ public:
     handlers::wanted wanted_by(std::string_view topic) const override;
     void post(storage::message_ptr const& m, std::uint32_t lanes) override { host_.post(m, lanes); }
     bool is_ready_filter(std::string_view identity, std::string_view filter) const override { return host_.is_ready_topic(identity, filter); }
+    void on_delivered(storage::message_ptr const& m, std::string_view identity) override { host_.delivered(m, identity); }
+    bool wants_deliveries() const override { return host_.wants_deliveries(); }
     void on_session(handlers::session_event const& e) override;
     bool authenticate(handlers::login const& l, handlers::login_done done) override;
 

@@ -40,6 +40,8 @@ struct scenario {
     std::string_view what;           // one sentence for the reader
     bool persistence;                // the broker is told to keep what it acknowledges
     figures (*run)(bench_run&);
+    /// More lines for the broker's configuration; makes the files they name in its folder. Null: none.
+    std::string (*config)(std::string const& dir) = nullptr;
 };
 
 /// All of them, in the order in which they are printed.
@@ -59,5 +61,9 @@ figures storm_mtls(bench_run&);
 figures slow_consumers(bench_run&);
 figures heartbeats(bench_run&);
 figures commands(bench_run&);
+figures campaign_commands(bench_run&);
+std::string campaign_commands_config(std::string const& dir);
+figures campaign_cancel(bench_run&);
+std::string campaign_cancel_config(std::string const& dir);
 
 }

@@ -18,6 +18,8 @@ std::vector<scenario> const& scenarios() {
         {"slow-consumers", "20 subscribers of a flood (1,000/s of 1 KiB) stop reading; 20 pairs at 500/s beside them, QoS 1, latency from the due time.", false, slow_consumers},
         {"heartbeats", "Devices send heartbeats at QoS 1 as fast as they are acknowledged; a durable session receives them; persistence on.", true, heartbeats},
         {"commands", "One distinct command to each connected device, QoS 1.", false, commands},
+        {"campaign-commands", "One signed update command to each connected device through the campaign engine; airmaild only.", true, campaign_commands, campaign_commands_config},
+        {"campaign-cancel", "A cancel with a URL out to each device and a download open to four of nine; airmaild only.", true, campaign_cancel, campaign_cancel_config},
     };
     return all;
 }

@@ -39,6 +39,8 @@ mqtt::mqtt(shard::shard& s, world& w)
     , session_share_{metric::sessions} {
     if (w.shards.size() < s.count()) w.shards.resize(s.count());
     w.shards[s.index()] = this;
+    if (w.gate && w.gate->wants_deliveries())
+        delivery_.on_plugin_message_acknowledged = [&w](session::session& to, storage::message_ptr const& m) { w.gate->on_delivered(m, to.name()); };
     s.at_turn_end([this] {
         if (fanout_.run_replays()) shard_.again();
     });

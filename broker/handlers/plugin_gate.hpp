@@ -51,6 +51,9 @@ public:
     /// Is this filter the ready topic of some plugin for this identity ("devices/{id}/command")?
     virtual bool is_ready_filter(std::string_view identity, std::string_view filter) const = 0;
     virtual void on_session(session_event const& e) = 0;
+    /// A session has acknowledged a message that a plugin published.
+    virtual void on_delivered(storage::message_ptr const& m, std::string_view identity) { (void)m, (void)identity; }
+    virtual bool wants_deliveries() const { return false; }
     /// Inline hooks: success, or the reason with which the PUBLISH is refused.
     virtual codec::reason before_publish(session::session const& from, std::string_view topic, codec::publish_view const& p) {
         (void)from, (void)topic, (void)p;

@@ -63,6 +63,12 @@ struct session_event {
     std::uint64_t connection = 0;
     std::int64_t at_ms = 0;
 };
+/// A receiver has acknowledged what a plugin published; the message is the plugin's own.
+struct delivery_event {
+    instance* who = nullptr;
+    std::string identity;
+    storage::message_ptr body;
+};
 struct call_event {
     method const* what = nullptr;
     std::string params;
@@ -90,6 +96,6 @@ struct timer_event {
     std::int64_t due_ms = 0;
     bool fired = false;      // false: set from outside the lane
 };
-using event = std::variant<session_event, call_event, http_event, connect_event, answer_event, timer_event>;
+using event = std::variant<session_event, delivery_event, call_event, http_event, connect_event, answer_event, timer_event>;
 
 }

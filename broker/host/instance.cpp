@@ -1,12 +1,14 @@
 #include "broker/host/instance.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <boost/json.hpp>
 
 namespace airmail::host {
 
 instance::instance(airmail_plugin_v1_t const* t, sdk::declaration d, std::string from, bool ours)
     : id(t->id.ptr, t->id.len), where(std::move(from)), table(t), what(std::move(d)), built_in(ours), host(host_table_of(*this)) {
+    if (t->size >= offsetof(airmail_plugin_v1_t, on_delivered) + sizeof t->on_delivered) on_delivered = t->on_delivered;
     for (auto const& topic : what.topics) schemas.push_back(topic.schema.empty() ? nullptr : std::make_unique<schema>(topic.schema));
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 
 namespace airmail::host {
 
@@ -53,8 +54,11 @@ bool lane::keep_latest(storage::message_ptr const& m) {
 }
 
 bool lane::offer(std::unique_ptr<event>& e) {
-    bool session = std::holds_alternative<session_event>(*e);
+    bool session = std::holds_alternative<session_event>(*e), delivery = std::holds_alternative<delivery_event>(*e);
+    // Acknowledgements are hints: they leave the last half of the ring to what must not be lost.
+    if (delivery && events_.size() > events_.bound() / 2) return counters_.deliveries_dropped.fetch_add(1, std::memory_order_relaxed), false;
     if (events_.push(std::move(e))) return waker_.wake(), true;
+    if (delivery) return counters_.deliveries_dropped.fetch_add(1, std::memory_order_relaxed), false;
     (session ? counters_.session_events_dropped : counters_.busy_answers).fetch_add(1, std::memory_order_relaxed);
     if (session) session_lost_at_.store(steady_ms());
     return false;
@@ -126,15 +130,15 @@ void lane::retry_wait(std::chrono::milliseconds& wait) {
 
 bool lane::collect(batch& b) {
     auto const max = env_.options.batch_max;
+    // One timer, and first: what plugins do by the clock in bulk opens the transaction (steps.hpp says why that matters).
+    auto const now = env_.options.now_ms();
+    auto due = timers_.take(now);
+    if (due) b.events.push_back(std::make_unique<event>(timer_event{due->first, due->second, now, true}));
     if (inbox_full_.load(std::memory_order_acquire)) {
         std::lock_guard lock{inbox_mutex_};
-        b.events = std::exchange(inbox_, {});
+        std::move(inbox_.begin(), inbox_.end(), std::back_inserter(b.events));
+        inbox_.clear();
         inbox_full_.store(false, std::memory_order_release);
-    }
-    for (auto now = env_.options.now_ms(); b.events.size() < max;) {
-        auto due = timers_.take(now);
-        if (!due) break;
-        b.events.push_back(std::make_unique<event>(timer_event{due->first, due->second, now, true}));
     }
     for (std::unique_ptr<event> e; b.events.size() < max && events_.pop(e);) b.events.push_back(std::move(e));
     auto room = [&] { return b.events.size() + b.messages.size() < max; };

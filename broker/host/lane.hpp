@@ -34,7 +34,8 @@ namespace airmail::host {
 struct lane_counters {
     std::atomic<std::uint64_t> messages{0}, events{0}, batches{0}, commits{0}, commit_failures{0}, dead_letters{0}, refused{0},
         schema_violations{0}, loose_dropped{0}, latest_replaced{0}, spilled{0}, session_events_dropped{0}, busy_answers{0},
-        replay_skipped{0}, slow_hooks{0}, calls_timed_out{0};
+        replay_skipped{0}, slow_hooks{0}, calls_timed_out{0},
+        deliveries_dropped{0};
 };
 
 class lane final : public storage::consumer {
@@ -139,6 +140,7 @@ private:
     void dispatch(message_item const& m);
     void give(message_item const& m, interest const& to, airmail_message& c);
     void on(session_event const& e);
+    void on(delivery_event const& e);
     void on(call_event const& e);
     void on(http_event const& e);
     void on(connect_event const& e);

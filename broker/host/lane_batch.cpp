@@ -170,6 +170,16 @@ void lane::on(session_event const& e) {
     }
 }
 
+void lane::on(delivery_event const& e) {
+    auto const& body = *e.body;
+    auto p = read_message_properties(body.properties());
+    airmail_delivery d{};
+    d.size = sizeof d, d.version = AIRMAIL_ABI_VERSION, d.identity = {e.identity.data(), e.identity.size()};
+    d.topic = {body.topic().data(), body.topic().size()}, d.correlation_data = {p.correlation_data.data(), p.correlation_data.size()};
+    bool ok = run_step(*e.who, "delivered", [&] { return e.who->on_delivered(e.who->body, &d), true; });
+    if (!ok && !broken_) set_aside(*e.who, "delivered", 0, body.topic(), e.identity, {});
+}
+
 void lane::on(timer_event const& e) {
     if (!e.fired) {
         add(timer_effect{e.who, e.id, e.due_ms});

@@ -59,6 +59,16 @@ void plugin_host::http(raw_route const& r, http_request request, http_done done)
     if (!r.who->home->offer(e)) std::get<http_event>(*e).done(problem(503, "host.busy"));
 }
 
+void plugin_host::delivered(storage::message_ptr const& m, std::string_view identity) {
+    if (!running_) return;
+    for (auto* i : delivery_plugins_) {
+        if (i->id != m->identity()) continue;
+        auto e = std::make_unique<event>(delivery_event{i, std::string{identity}, m});
+        i->home->offer(e);
+        return;
+    }
+}
+
 void plugin_host::connect(std::string identity, std::string user, std::string password, std::string peer,
                           std::function<void(sdk::verdict, std::string)> done) {
     if (login_plugins_.empty()) return done(sdk::verdict::ok, {});

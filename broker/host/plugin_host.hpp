@@ -61,12 +61,15 @@ public:
     /// Is a subscription to `filter` by `identity` one that a plugin's session events are about?
     bool is_ready_topic(std::string_view identity, std::string_view filter) const;
     bool decides_logins() const { return !login_plugins_.empty(); }
+    bool wants_deliveries() const { return !delivery_plugins_.empty(); }
     route_match match_route(std::string_view verb, std::string_view path) const { return env_.methods.match(verb, path); }
     method_table const& methods() const { return env_.methods; }
 
     // Running, any thread, never waits.
     void post(storage::message_ptr const& m, std::uint32_t lanes);
     void post(session_event e);
+    /// A receiver has acknowledged `m`, which the plugin named in it published. Nothing is queued unless that plugin asks.
+    void delivered(storage::message_ptr const& m, std::string_view identity);
     /// Unknown 404, role too low 403 and busy 503 are answered on the calling thread, everything else on a lane's.
     /// Errors: {"code":"host.no_such_method"|"host.forbidden"|"host.busy"|"host.plugin_failed"|"host.timeout"}.
     void call(std::string_view name, std::string params, caller who, method_done done);
@@ -107,7 +110,7 @@ private:
     std::vector<grant> grants_;
     topic_index topics_;
     std::vector<interest> interests_;
-    std::vector<instance*> login_plugins_, session_plugins_;
+    std::vector<instance*> login_plugins_, session_plugins_, delivery_plugins_;
     std::vector<metrics::probe> probes_;
     std::vector<std::thread> threads_;
     std::vector<std::shared_ptr<std::atomic<bool>>> ended_;

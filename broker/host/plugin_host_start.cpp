@@ -135,6 +135,7 @@ void plugin_host::prepare() {
         i->home->create(*i);
         i->home->migrate(*i);
         if (i->table->on_connect) login_plugins_.push_back(i);
+        if (i->on_delivered) delivery_plugins_.push_back(i);
         if (i->table->on_session && !i->what.ready_topic.empty()) session_plugins_.push_back(i);
     }
     apply_refusals();
@@ -150,7 +151,10 @@ void plugin_host::start() {
     if (!env_.options.threads) return;
     for (auto& l : lanes_) {
         auto ended = ended_.emplace_back(std::make_shared<std::atomic<bool>>(false));
-        threads_.emplace_back([lane = l.get(), ended] { lane->run(), ended->store(true); });
+        threads_.emplace_back([lane = l.get(), ended] {
+            pthread_setname_np(pthread_self(), ("lane-" + lane->name()).substr(0, 15).c_str());
+            lane->run(), ended->store(true);
+        });
     }
     watch_thread_ = std::thread{[this] { watchdog(); }};
 }
@@ -173,6 +177,7 @@ void plugin_host::count_probes() {
         {"airmail_host_latest_replaced_total", "Undurable messages replaced by a later one of their topic in a full lane.", &lane_counters::latest_replaced},
         {"airmail_host_spilled_total", "Durable messages left in the log because the lane was full; read back later.", &lane_counters::spilled},
         {"airmail_host_session_events_dropped_total", "Session events lost because the lane was full.", &lane_counters::session_events_dropped},
+        {"airmail_host_deliveries_dropped_total", "Acknowledgements not told to a plugin because its lane was full.", &lane_counters::deliveries_dropped},
         {"airmail_host_busy_answers_total", "Calls and requests answered 503 because the lane was full.", &lane_counters::busy_answers},
         {"airmail_host_replay_skipped_total", "Messages of the log met twice and skipped.", &lane_counters::replay_skipped},
         {"airmail_host_slow_hooks_total", "Hooks that took longer than 50 ms.", &lane_counters::slow_hooks},

@@ -154,6 +154,9 @@ bool delivery::acknowledged(session::session& s, codec::packet_type type, std::u
                : type == codec::packet_type::pubrec ? sending->refused(id)  // over, not re-sent [MQTT-4.4.0-2]
                                                     : sending->completed(id);
     if (!done.known) return false;
+    // Only the broker and its plugins publish without a session and without a client id.
+    if (done.body && done.body->publisher() == 0 && done.body->client_id().empty() && on_plugin_message_acknowledged && !codec::failed(r))
+        on_plugin_message_acknowledged(s, done.body);
     settle(s, done.at);
     pump(s);
     return true;

@@ -32,6 +32,8 @@ public:
     using clock = std::function<std::int64_t()>;
     /// May the session read this message now? Asked again for what has waited: rules may have changed.
     using may_read = std::function<bool(session::session&, storage::message const&)>;
+    /// A PUBLISH of a plugin at QoS 1 was acknowledged with success. Set before the first packet, or never.
+    std::function<void(session::session&, storage::message_ptr const&)> on_plugin_message_acknowledged;
     delivery(unsigned shard, ledger& l, find_session find, clock stored_now, may_read may)
         : shard_{shard}, ledger_{l}, find_{std::move(find)}, now_{std::move(stored_now)}, may_read_{std::move(may)} {}
 

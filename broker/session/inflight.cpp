@@ -108,9 +108,9 @@ entry* outgoing::find(std::uint16_t packet_id, std::uint32_t& index) {
 
 outgoing::settled outgoing::acknowledged(std::uint16_t packet_id) {
     std::uint32_t index;
-    entry const* e = find(packet_id, index);
+    entry* e = find(packet_id, index);
     if (!e || e->qos != 1 || e->state != progress::sent) return {};
-    settled s{true, e->at, queue_.first() + index};
+    settled s{true, e->at, queue_.first() + index, std::move(e->body)};
     finish(index);
     return s;
 }

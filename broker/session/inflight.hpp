@@ -57,6 +57,7 @@ public:
         bool known = false;        // false: no such packet id in flight [reason 0x92]
         storage::lsn at = 0;       // settle or advance this, when not 0
         std::uint32_t number = 0;
+        storage::message_ptr body; // of acknowledged(): moved out of the entry, which needs it no more; null when only the disk has it
     };
     /// PUBACK, any reason: the message is over. [MQTT-4.4.0-2]
     settled acknowledged(std::uint16_t packet_id);

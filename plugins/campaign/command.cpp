@@ -52,8 +52,8 @@ std::string command_mint::url_of(release_info const& r, order const& o, std::int
     return url_base_ + *path;
 }
 
-std::string command_mint::envelope(sdk::context& ctx, char const* command, release_info const* r, order const& o, std::uint64_t seq,
-                                   std::int64_t issued, std::int64_t expires) const {
+std::string command_mint::envelope(char const* command, release_info const* r, order const& o, std::uint64_t seq,
+                                   std::int64_t issued, std::int64_t expires, std::string& trouble) const {
     if (!key_) return {};
     fw::signed_command c;
     c.command = command, c.device_id = o.serial_no, c.seq = seq, c.issued_at = issued, c.expires_at = expires;
@@ -63,7 +63,7 @@ std::string command_mint::envelope(sdk::context& ctx, char const* command, relea
         c.manifest_sha256 = r->manifest_sha256;
     }
     auto e = fw::make_command(c, *key_);
-    if (!e) return ctx.log(sdk::level::error, "command not signed: " + e.error().message()), std::string{};
+    if (!e) return trouble = "command not signed: " + e.error().message(), std::string{};
     return e->to_json();
 }
 
@@ -75,28 +75,54 @@ void command_mint::publish(sdk::context& ctx, order const& o, std::string const&
     ctx.publish(p);
 }
 
-void command_mint::send_update(sdk::context& ctx, release_info const& r, order const& o) {
-    std::int64_t issued = ctx.wall() / 1000, expires = issued + std::max<std::int64_t>(o.life_ms / 1000, 1);
-    auto seq = next_seq(ctx);
+void command_mint::write(release_info const* r, letter& l) const try {
+    order o{.campaign_id = l.campaign_id, .command_id = l.command_id, .serial_no = l.serial_no, .traceparent = l.traceparent, .life_ms = l.life_ms};
+    std::int64_t expires = l.issued + std::max<std::int64_t>(l.life_ms / 1000, 1);
+    auto const* command = l.cancels ? "cancel" : "ota_update";
+    if (l.cancels) r = nullptr;
     kit::json_object out;
-    out.text("command", "ota_update").text("version", r.version).text("url", url_of(r, o, expires)).text("checksum", r.checksum);
-    out.number("size_bytes", r.size_bytes).text("campaign_id", o.campaign_id).text("command_id", o.command_id).text("device_id", o.serial_no);
-    out.number("seq", static_cast<std::int64_t>(seq)).number("issued_at", issued).number("expires_at", expires);
-    if (!r.manifest.empty()) out.raw("manifest", r.manifest);
-    if (auto e = envelope(ctx, "ota_update", &r, o, seq, issued, expires); !e.empty()) out.raw("envelope", e);
+    out.text("command", command);
+    if (r) out.text("version", r->version).text("url", url_of(*r, o, expires)).text("checksum", r->checksum).number("size_bytes", r->size_bytes);
+    out.text("campaign_id", o.campaign_id).text("command_id", o.command_id).text("device_id", o.serial_no);
+    out.number("seq", static_cast<std::int64_t>(l.seq)).number("issued_at", l.issued).number("expires_at", expires);
+    if (r && !r->manifest.empty()) out.raw("manifest", r->manifest);
+    if (auto e = envelope(command, r, o, l.seq, l.issued, expires, l.trouble); !e.empty()) out.raw("envelope", e);
     if (!o.traceparent.empty()) out.text("traceparent", o.traceparent);
-    publish(ctx, o, out.str());
+    l.payload = out.str();
+} catch (std::exception const& e) {
+    l.trouble = e.what(), l.payload.clear();
 }
 
-void command_mint::send_cancel(sdk::context& ctx, order const& o) {
-    std::int64_t issued = ctx.wall() / 1000, expires = issued + std::max<std::int64_t>(o.life_ms / 1000, 1);
-    auto seq = next_seq(ctx);
-    kit::json_object out;
-    out.text("command", "cancel").text("campaign_id", o.campaign_id).text("command_id", o.command_id).text("device_id", o.serial_no);
-    out.number("seq", static_cast<std::int64_t>(seq)).number("issued_at", issued).number("expires_at", expires);
-    if (auto e = envelope(ctx, "cancel", nullptr, o, seq, issued, expires); !e.empty()) out.raw("envelope", e);
-    publish(ctx, o, out.str());
+void command_mint::begin(sdk::context& ctx, release_info const* r, std::vector<letter>& letters) {
+    for (auto& l : letters) l.issued = ctx.wall() / 1000, l.seq = next_seq(ctx);
+    if (letters.size() < 4) {                  // a thread is not worth waking
+        for (auto& l : letters) write(r, l);
+        return;
+    }
+    crew_.begin(letters.size(), [this, r, &letters](std::size_t i) { write(r, letters[i]); });
 }
+
+void command_mint::post(sdk::context& ctx, std::vector<letter> const& letters) {
+    crew_.finish();
+    for (auto const& l : letters) {
+        if (!l.wanted) continue;
+        if (l.payload.empty()) throw std::runtime_error("command for " + l.serial_no + ": " + l.trouble);
+        if (!l.trouble.empty()) ctx.log(sdk::level::error, l.trouble);
+        publish(ctx, {.campaign_id = l.campaign_id, .command_id = l.command_id, .serial_no = l.serial_no, .traceparent = l.traceparent, .life_ms = l.life_ms}, l.payload);
+    }
+}
+
+void command_mint::send_one(sdk::context& ctx, release_info const* r, order const& o) {
+    std::vector<letter> one(1);
+    auto& l = one.front();
+    l.campaign_id = o.campaign_id, l.command_id = o.command_id, l.serial_no = o.serial_no, l.traceparent = o.traceparent, l.life_ms = o.life_ms;
+    l.cancels = !r, l.wanted = true;
+    begin(ctx, r, one);
+    post(ctx, one);
+}
+
+void command_mint::send_update(sdk::context& ctx, release_info const& r, order const& o) { send_one(ctx, &r, o); }
+void command_mint::send_cancel(sdk::context& ctx, order const& o) { send_one(ctx, nullptr, o); }
 
 void command_mint::send_url(sdk::context& ctx, release_info const& r, order const& o) {
     std::int64_t expires = ctx.wall() / 1000 + std::max<std::int64_t>(o.life_ms / 1000, 1);

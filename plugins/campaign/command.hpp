@@ -2,6 +2,7 @@
 // What goes to devices/{id}/command. Minted when it leaves, never before: fresh URL, sequence and envelope; the row keeps only the
 // command_id, which follows from campaign, device and attempt.
 
+#include "plugins/campaign/crew.hpp"
 #include "plugins/campaign/settings.hpp"
 #include "storage/firmware/command_envelope.hpp"
 #include "storage/firmware/signed_url.hpp"
@@ -9,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace airmail::plugins::campaign {
 
@@ -24,6 +26,16 @@ struct order {
     std::int64_t life_ms = 3'600'000;
 };
 
+/// A command that is being made: what it depends on is fixed on the lane, the text may be made on any thread.
+struct letter {
+    std::string campaign_id, command_id, serial_no, traceparent;
+    bool cancels = false;                      // cancel instead of ota_update
+    std::int64_t life_ms = 0, issued = 0;      // issued: unix seconds
+    std::uint64_t seq = 0;
+    std::string payload, trouble;              // trouble: why there is no payload, or no envelope in it
+    bool wanted = false;                       // its row has been written: it may leave
+};
+
 /// Owned by: the campaign plugin's lane.
 class command_mint {
 public:
@@ -33,6 +45,13 @@ public:
     bool signs() const { return key_.has_value(); }
 
     void send_update(sdk::context& ctx, release_info const& r, order const& o);
+    /// Many at once: begin() signs on two threads while the caller writes the rows and marks the letters that shall leave;
+    /// post() waits and publishes those. Both arguments stay where they are in between.
+    /// @param r may be null when all of them cancel
+    void begin(sdk::context& ctx, release_info const* r, std::vector<letter>& letters);
+    void post(sdk::context& ctx, std::vector<letter> const& letters);
+    /// When the hook fails in between: nobody works on the letters any more.
+    void abandon() { crew_.finish(); }
     void send_cancel(sdk::context& ctx, order const& o);
     void send_url(sdk::context& ctx, release_info const& r, order const& o);
     void send_report(sdk::context& ctx, std::string_view serial_no);
@@ -43,7 +62,11 @@ public:
 private:
     std::string url_of(release_info const& r, order const& o, std::int64_t expires_s) const;
     std::uint64_t next_seq(sdk::context& ctx);
-    std::string envelope(sdk::context& ctx, char const* command, release_info const* r, order const& o, std::uint64_t seq, std::int64_t issued, std::int64_t expires) const;
+    /// Thread-safe: reads keys only.
+    void write(release_info const* r, letter& l) const;
+    std::string envelope(char const* command, release_info const* r, order const& o, std::uint64_t seq, std::int64_t issued, std::int64_t expires,
+                         std::string& trouble) const;
+    void send_one(sdk::context& ctx, release_info const* r, order const& o);
     void publish(sdk::context& ctx, order const& o, std::string const& payload);
 
     std::optional<storage::firmware::url_key_ring> ring_;
@@ -51,6 +74,7 @@ private:
     std::unordered_map<std::string, release_info> releases_;
     std::string url_base_;
     std::uint64_t last_seq_ = 0;
+    crew crew_;                                // last: its thread reads what is above
 };
 
 }

@@ -79,7 +79,7 @@ private:
     void fail(reason why) {
         finish(stage::failed);
         r_.why = why;
-        if (why == reason::boot_loop) act(poison | alert);
+        if (why == reason::boot_loop) act(poison | alert), r_.heartbeats = 0;
         if (why == reason::signature_invalid) act(alert);
         if (r_.cancel_requested || static_cast<int>(r_.attempt) > retries_of(why)) return;
         r_.retry_pending = true, r_.completed_at = 0;
@@ -139,7 +139,7 @@ private:
         case status::downloading: r_.last_new_at = now_, enter_probation(1); break;
         case status::installing: r_.at == stage::probation ? count_heartbeat() : (r_.last_new_at = now_, enter_probation(1)); break;
         case status::completed: ignore(); break;
-        case status::failed: failed_yet_new(); break;
+        case status::failed: r_.why == reason::boot_loop ? settles_down() : failed_yet_new(); break;
         case status::rollback: finish(stage::inferred), act(alert); break;
         }
     }
@@ -151,6 +151,18 @@ private:
         }
         r_.anomaly = true;
         finish(stage::inferred);
+    }
+    /// After a boot loop the new version is what each turn of the loop says. Believed once one session has lasted a probation
+    /// with its heartbeats.
+    void settles_down() {
+        if (e_.first || r_.heartbeats == 0) {
+            r_.heartbeats = 1, r_.loop_since = r_.last_new_at = now_;
+            return touch();
+        }
+        if (r_.last_new_at == now_) return ignore();
+        r_.last_new_at = now_, touch();
+        if (r_.heartbeats < 255) ++r_.heartbeats;
+        if (r_.heartbeats >= t_.probation_heartbeats && now_ - r_.loop_since >= t_.probation) failed_yet_new();
     }
     void count_heartbeat() {
         if (r_.last_new_at == now_ && r_.heartbeats > 0) return ignore();    // the same heartbeat again
@@ -238,7 +250,7 @@ private:
         switch (status_of(r_.at)) {
         case status::completed: case status::rollback: return ignore();
         case status::failed:
-            if (e_.version_new) return failed_yet_new();
+            if (e_.version_new && r_.why != reason::boot_loop) return failed_yet_new();
             return act(stale | send_report);
         default:
             if (e_.version_new) return finish(stage::confirmed);

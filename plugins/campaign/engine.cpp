@@ -22,6 +22,7 @@ void engine::start() {
     unit([&] {
         for (auto& d : load_devices(ctx, "c.live = 1 AND (c.flags & 2) = 2", {})) step(d, make(d, event_kind::gone));
         ctx.timer(house_timer, ctx.now());
+        ctx.timer(drain_timer, ctx.now());                         // a cancel that was cut short goes on
         next_deadline_ = INT64_MAX;
         arm(ctx.now());
     });
@@ -98,10 +99,12 @@ outcome engine::step(device_entry& d, event const& e, std::string_view detail) {
         if (out.has(send_command)) d.command_id = fw::command_id(d.campaign_id, d.device_id, d.row.attempt);
         save_device(ctx, d);
         if (d.row.deadline_at > 0) arm(d.row.deadline_at);
-        bool moved = d.row.at != before.at || d.row.why != before.why || d.row.attempt != before.attempt ||
+        bool told = d.row.at == stage::delivered && before.at == stage::sent;      // nothing a person waits for: no event of its own
+        bool moved = (d.row.at != before.at && !told) || d.row.why != before.why || d.row.attempt != before.attempt ||
                      d.row.cancel_requested != before.cancel_requested || d.row.installed_anyway != before.installed_anyway;
         if (moved) record(*c, d, status_of(before.at), detail);
         follow_status(d, status_of(before.at));
+        weigh(*c, before, d.row);
         if (in_flight(before) && !in_flight(d.row)) work_.replan.insert(d.serial_no), work_.admit = true;
     }
     if (out.has(stale)) ctx.metric_add("airmail_campaign_stale_events_total", 1);
@@ -112,8 +115,8 @@ outcome engine::step(device_entry& d, event const& e, std::string_view detail) {
 void engine::act(campaign_row& c, device_entry& d, outcome const& o) {
     order what{.campaign_id = c.id, .command_id = d.command_id, .serial_no = d.serial_no, .traceparent = d.traceparent, .life_ms = set_.url_life};
     if (o.has(send_command)) send(c, d);
-    if (o.has(send_cancel)) mint_.send_cancel(ctx, what);
-    if (o.has(revoke_url) && !d.command_id.empty()) ctx.revoke(d.command_id);
+    if (o.has(send_cancel)) letter_ && letter_->cancels ? void(letter_->wanted = true) : mint_.send_cancel(ctx, what);
+    if (o.has(revoke_url) && !d.command_id.empty() && revoked_.erase(d.command_id) == 0) ctx.revoke(d.command_id);
     if (o.has(send_report) && connected(d.serial_no)) mint_.send_report(ctx, d.serial_no);
     if (o.has(poison))
         ctx.sql("INSERT OR REPLACE INTO campaign_poison(device_id, to_version, serial_no, reason, at) VALUES(?, ?, ?, ?, ?)",
@@ -130,12 +133,13 @@ void engine::act(campaign_row& c, device_entry& d, outcome const& o) {
 }
 
 void engine::send(campaign_row& c, device_entry& d) {
+    ctx.metric_add("airmail_campaign_commands_total", 1);
+    if (letter_ && !letter_->cancels) return void(letter_->wanted = true);
     auto const* r = mint_.release(ctx, c.firmware_id);
     if (!r) throw sdk::error("campaign " + c.id + ": its firmware " + c.firmware_id + " is gone");
     bool renews = renewable_.contains(d.serial_no);
     mint_.send_update(ctx, *r, {.campaign_id = c.id, .command_id = d.command_id, .serial_no = d.serial_no, .traceparent = d.traceparent,
                                 .life_ms = renews ? set_.url_life_renewable : set_.url_life});
-    ctx.metric_add("airmail_campaign_commands_total", 1);
 }
 
 void engine::follow_status(device_entry const& d, status before) {
@@ -144,20 +148,6 @@ void engine::follow_status(device_entry const& d, status before) {
     if (updating(before) == updating(now)) return;
     auto word = updating(now) ? "updating" : connected(d.serial_no) ? "online" : "offline";
     ctx.sql("UPDATE devices SET status = ?, updated_at = ? WHERE device_id = ? AND status <> ?", {kit::txt(word), ctx.wall(), d.device_id, kit::txt(word)});
-}
-
-void engine::hard_stops(campaign_row& c, device_entry const& d) {
-    int limit = d.row.why == reason::signature_invalid ? set_.signature_stop : d.row.why == reason::boot_loop ? set_.boot_loop_stop : 0;
-    if (limit == 0 || !c.running()) return;
-    auto rows = ctx.sql("SELECT count(*) FROM campaign_devices WHERE campaign_id = ? AND reason = ?", {c.id, kit::txt(name_of(d.row.why))});
-    if (kit::integer(rows.at(0).at(0)) >= limit) halt(c, name_of(d.row.why));
-}
-
-/// The policy says stop: admission ends, devices under way go on, people are told.
-void engine::halt(campaign_row& c, std::string_view reason) {
-    c.stage = "paused", c.reason = std::string{"policy: "} + std::string{reason};
-    say(c, "stopped", "policy", reason);
-    raise("critical", "campaign_stopped", c, {}, "campaign " + c.name + " paused: " + std::string{reason});
 }
 
 void engine::raise(std::string_view severity, std::string_view kind, campaign_row const& c, std::string_view serial, std::string_view text) {
@@ -182,6 +172,8 @@ void engine::tick(std::uint64_t timer) {
         case deadline_timer: deadlines(); break;
         case house_timer: house(); break;
         case drain_timer: drain(); break;
+        case delivered_timer: take_delivered(); break;
+        case window_timer: windows_open(); break;
         default: break;
         }
     });

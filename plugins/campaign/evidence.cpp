@@ -1,5 +1,6 @@
 // What devices say and what is seen of them, turned into events of the table.
 #include "plugins/campaign/engine_unit.hpp"
+#include "plugins/kit/json_out.hpp"
 #include "plugins/kit/params.hpp"
 #include "plugins/kit/row.hpp"
 
@@ -124,9 +125,33 @@ void engine::heartbeat(report const& r, bool& watch) {
             e.boot = r.boot == "changed" ? boot::changed : r.boot == "same" ? boot::same : boot::unknown;
             step(d, e);
         }
-        watch |= d.row.at == stage::probation;
+        watch |= d.row.at == stage::probation || (d.row.why == reason::boot_loop && is_new);
     }
     if (r.changed) join(r.serial_no);
+}
+
+void engine::delivered(std::string_view serial, std::string_view command_id) {
+    if (command_id.empty() || !connected(serial)) return;
+    delivered_.insert_or_assign(std::string{serial}, std::string{command_id});
+    if (std::exchange(delivered_armed_, true)) return;
+    ctx.timer(delivered_timer, ctx.now() + 250);
+}
+
+/// At most a thousand at once; a row that has moved on meanwhile is left alone.
+void engine::take_delivered() {
+    delivered_armed_ = false;
+    kit::json_array names;
+    std::size_t n = 0;
+    for (auto const& [serial, id] : delivered_)
+        if (n++ < 1000) names.add_text(serial);
+    if (n == 0) return;
+    auto rows = load_devices(ctx, "c.live = 1 AND c.rank = 4 AND c.serial_no IN (SELECT value FROM json_each(?))", {names.str()});
+    for (auto& d : rows)
+        if (auto at = delivered_.find(d.serial_no); at != delivered_.end() && at->second == d.command_id) step(d, make(d, event_kind::puback));
+    if (n > 1000) delivered_armed_ = true, ctx.timer(delivered_timer, ctx.now());
+    // Forgotten last: what this hook wrote may be undone, and then it is asked again.
+    n = 0;
+    for (auto at = delivered_.begin(); at != delivered_.end() && n < 1000; ++n) at = delivered_.erase(at);
 }
 
 /// Our own file server has seen the first byte go: the device is downloading, whether it says so or not.

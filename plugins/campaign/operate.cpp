@@ -46,8 +46,34 @@ campaign_row engine::launch(std::string const& id, std::string_view who) {
     return unit([&] {
         auto& c = need(id);
         expect(c.status == "pending", c, "start");
+        if (c.stage == "awaiting_approval") throw kit::refusal{409, "campaign.not_approved", "campaign " + id + " waits for somebody other than " + c.created_by + " to approve it"};
         if (!mint_.release(ctx, c.firmware_id)) throw kit::refusal{409, "campaign.no_firmware", "firmware " + c.firmware_id + " is gone"};
+        refuse_poisoned(c);
         begin(c, who);
+        return c;
+    });
+}
+
+campaign_row engine::approve(std::string const& id, std::string_view who) {
+    return unit([&] {
+        auto& c = need(id);
+        expect(c.status == "pending" && c.stage == "awaiting_approval", c, "approve");
+        if (who == c.created_by) throw kit::refusal{403, "campaign.same_person", std::string{who} + " made this campaign: somebody else must approve it"};
+        c.approved_by = who, c.stage = c.start_at > 0 ? "scheduled" : "draft";
+        say(c, "approved", who, {});
+        if (c.stage == "scheduled") ctx.timer(house_timer, ctx.now());
+        return c;
+    });
+}
+
+campaign_row engine::deny(std::string const& id, std::string_view who, std::string_view reason) {
+    return unit([&] {
+        auto& c = need(id);
+        expect(c.status == "pending" && c.stage == "awaiting_approval", c, "deny");
+        c.reason = reason;
+        for (auto& d : load_devices(ctx, "c.campaign_id = ? AND c.live = 1", {c.id})) step(d, make(d, event_kind::cancel), "denied");
+        c.status = "cancelled", c.stage = "denied", c.completed_at = ctx.wall();
+        say(c, "denied", who, c.reason);
         return c;
     });
 }
@@ -68,6 +94,8 @@ campaign_row engine::resume(std::string const& id, std::string_view who) {
         auto& c = need(id);
         expect(c.open() && c.stage == "paused", c, "resume");
         c.stage = "running", c.reason.clear();
+        c.stop_score = 0;                                          // somebody has looked: counted anew
+        ctx.sql("DELETE FROM campaign_poison_models WHERE campaign_id = ?", {c.id});
         say(c, "resumed", who, {});
         enqueue_range(c, 0, c.current().threshold());
         return c;
@@ -91,15 +119,20 @@ campaign_row engine::cancel(std::string const& id, std::string_view who, std::st
         c.status = "active", c.stage = "draining", c.reason = reason.empty() ? "operator" : std::string{reason};
         queues_.erase(c.id);
         say(c, "cancelling", who, c.reason);
-        for (auto& d : load_devices(ctx, "c.campaign_id = ? AND c.live = 1 AND c.rank BETWEEN 2 AND 50", {c.id})) {
-            auto out = step(d, make(d, event_kind::cancel));
-            if (out.has(answered_too_late)) ++n.too_late;
-            else if (!connected(d.serial_no)) ++n.offline;
-            else ++n.asked;
+        // At once: no further byte. The answer is counted; the rows follow in pieces, each with its cancel command.
+        for (auto const& v : ctx.sql("SELECT serial_no, rank, command_id FROM campaign_devices WHERE campaign_id = ? AND live = 1 AND rank BETWEEN 2 AND 50", {c.id})) {
+            if (kit::integer(v[1]) >= 30) {
+                ++n.too_late;
+                continue;
+            }
+            ++(connected(kit::text(v[0])) ? n.asked : n.offline);
+            // Bound: the effects of one batch. What is beyond it is revoked with its piece.
+            if (std::string id{kit::text(v[2])}; !id.empty() && revoked_.size() < 20'000 && revoked_.insert(id).second) ctx.revoke(id);
         }
         auto waiting = ctx.sql("SELECT count(*) FROM campaign_devices WHERE campaign_id = ? AND live = 1 AND (rank = 0 OR rank = 110)", {c.id});
         n.stopped = kit::integer(waiting.at(0).at(0));
-        drain(c);
+        if (n.stopped + n.asked + n.offline + n.too_late > 50) ctx.timer(drain_timer, ctx.now());
+        else drain(c);
         return c;
     });
 }

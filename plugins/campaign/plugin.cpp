@@ -1,5 +1,6 @@
 #include "plugins/campaign/plugin.hpp"
 
+#include "plugins/campaign/explain.hpp"
 #include "plugins/campaign/tables.hpp"
 #include "plugins/campaign/views.hpp"
 #include "plugins/kit/fields.hpp"
@@ -7,6 +8,7 @@
 #include "plugins/kit/row.hpp"
 #include "storage/firmware/ids.hpp"
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 
 namespace airmail::plugins {
@@ -22,7 +24,11 @@ sdk::declaration campaign_plugin::declare() {
     d.tables = tables();
     auto get = [&](char const* name, char const* path, char const* doc) { d.methods.push_back({name, "viewer", "GET", path, doc, false}); };
     auto post = [&](char const* name, char const* path, char const* doc) { d.methods.push_back({name, "operator", "POST", path, doc, true}); };
+    d.methods.push_back({"campaign.preview", "viewer", "POST", "/api/v1/campaigns/preview", "Who a campaign would be for; nothing is made.", false});
     post("campaign.create", "/api/v1/campaigns", "Makes a campaign (pending) and the rows of the devices it is for.");
+    post("campaign.approve", "/api/v1/campaigns/{id}/approve", "Somebody other than its maker says yes (ota_approval).");
+    post("campaign.deny", "/api/v1/campaigns/{id}/deny", "Somebody says no: it ends.");
+    post("campaign.revert", "/api/v1/campaigns/{id}/revert", "The opposite campaign, for the devices that took its image.");
     post("campaign.start", "/api/v1/campaigns/{id}/start", "Opens the first phase.");
     post("campaign.pause", "/api/v1/campaigns/{id}/pause", "Stops admission; devices under way go on.");
     post("campaign.resume", "/api/v1/campaigns/{id}/resume", "Goes on.");
@@ -36,6 +42,8 @@ sdk::declaration campaign_plugin::declare() {
     get("campaign.events", "/api/v1/campaigns/{id}/events", "What happened, in order.");
     get("campaign.watch", "/api/v1/campaigns/{id}/watch", "The campaign and its newest events.");
     get("campaign.audit", "/api/v1/campaigns/{id}/audit", "Counts all rows anew and compares.");
+    d.methods.push_back({"campaign.poisoned", "viewer", "GET", "/api/v1/poison", "Versions that campaigns have stopped themselves on, by model.", false});
+    d.methods.push_back({"campaign.unpoison", "operator", "DELETE", "/api/v1/poison/{model}/{version}", "Somebody has looked: the version may be given again.", true});
     d.methods.push_back({"campaign.report", "admin", "", "", "What a device says of an update; for other plugins.", false});
     d.metrics = {{"airmail_campaign_commands_total", "update commands sent"}, {"airmail_campaign_stale_events_total", "statuses and evidence that changed nothing"},
                  {"airmail_campaign_unknown_requests_total", "devices/+/request with an unknown word"}, {"airmail_campaign_unknown_reports_total", "statuses about unknown campaigns"}};
@@ -67,12 +75,16 @@ void campaign_plugin::method(sdk::call_view const& c) {
         params p{c.params};
         auto verb = c.method.substr(c.method.find('.') + 1);
         if (verb == "create") return create(p, c, status);
+        if (verb == "preview") return preview(p);
+        if (verb == "revert") return revert(p, c, status);
         if (verb == "list") return list(p);
         if (verb == "get") return campaign_json(load(p));
         if (verb == "devices") return devices(p);
         if (verb == "explain") return one_device(p);
         if (verb == "events" || verb == "watch") return events(p, verb == "watch");
         if (verb == "audit") return audit(p);
+        if (verb == "poisoned") return poisoned();
+        if (verb == "unpoison") return engine_.unpoison(p.required("model"), p.required("version"));
         return operate(verb, p, c);
     });
 }
@@ -88,43 +100,144 @@ std::string campaign_plugin::serial_of(std::string const& device) {
     return rows.empty() ? device : std::string{kit::text(rows[0][0])};
 }
 
+namespace {
+
+/// A member as JSON text, whether it came as a value or as a text.
+std::string as_json(params const& p, char const* key) {
+    auto v = p.find(key);
+    return !v ? std::string{} : v->is_string() ? std::string{v->as_string().data(), v->as_string().size()} : boost::json::serialize(*v);
+}
+
+}
+
+/// Firmware, criteria and direction: what decides who is meant.
+void campaign_plugin::read_targets(params const& p, campaign_row& c) {
+    c.firmware_id = p.required("firmware_id");
+    auto rows = ctx.sql("SELECT version FROM firmware WHERE firmware_id = ?", {c.firmware_id});
+    if (rows.empty()) throw refusal{404, "campaign.no_firmware", "no firmware " + c.firmware_id};
+    c.to_version = kit::text(rows[0][0]);
+    c.target_criteria = parse_criteria(as_json(p, "target_criteria")).json;
+    c.allow_downgrade = p.flag("allow_downgrade").value_or(false);
+}
+
+std::string campaign_plugin::preview(params const& p) {
+    campaign_row c;
+    read_targets(p, c);
+    auto seen = look_ahead(ctx, c);
+    auto size = kit::integer(ctx.sql("SELECT size_bytes FROM firmware WHERE firmware_id = ?", {c.firmware_id}).at(0).at(0));
+    auto rate = p.number("rate_per_min", engine_.set().rate_per_min, 0, 100'000'000);
+    kit::json_array examples, groups;
+    for (auto const& s : seen.examples) examples.add_text(s);
+    for (auto const& g : seen.groups)
+        groups.add(kit::json_object{}.text("model", g.model).text("version", g.version).number("count", g.count).number("online", g.online).text("why_not", g.why).str());
+    kit::json_object o;
+    o.number("count", seen.count).number("online", seen.online).number("offline", seen.count - seen.online).number("never_seen", seen.never_seen);
+    o.number("silent_1d", seen.silent_day).number("silent_7d", seen.silent_week).number("silent_30d", seen.silent_month);
+    o.number("size_bytes", size).number("bytes", size * seen.count);
+    rate > 0 ? o.real("hours_for_online", static_cast<double>(seen.online) / static_cast<double>(rate) / 60) : o.null("hours_for_online");
+    return o.raw("examples", examples.str()).raw("groups", groups.str()).str();
+}
+
 std::string campaign_plugin::create(params const& p, sdk::call_view const& call, int& status) {
     campaign_row c;
     c.id = p.text("campaign_id");
     if (c.id.empty()) c.id = fw::new_id(ctx.wall());
     if (!fw::is_serial_no(c.id)) throw refusal{400, "campaign.bad_id", "campaign_id must be 1 to 64 of [A-Za-z0-9._:-]"};
     if (load_campaign(ctx, c.id)) throw refusal{409, "campaign.exists", "campaign " + c.id + " exists"};
-    c.name = p.required("name"), c.firmware_id = p.required("firmware_id");
-    auto rows = ctx.sql("SELECT version FROM firmware WHERE firmware_id = ?", {c.firmware_id});
-    if (rows.empty()) throw refusal{404, "campaign.no_firmware", "no firmware " + c.firmware_id};
-    c.to_version = kit::text(rows[0][0]);
-    auto as_json = [&](char const* key) {
-        auto v = p.find(key);
-        return !v ? std::string{} : v->is_string() ? std::string{v->as_string().data(), v->as_string().size()} : boost::json::serialize(*v);
-    };
-    c.target_criteria = parse_criteria(as_json("target_criteria")).json;
+    c.name = p.required("name");
+    read_targets(p, c);
     auto const& s = engine_.set();
     std::string why;
-    auto phases = parse_phases(as_json("phases"), s.phase_soak, s.phase_success, why);
+    auto phases = parse_phases(as_json(p, "phases"), s.phase_soak, s.phase_success, why);
     if (!phases) throw refusal{400, "campaign.bad_phases", why};
     c.phases = std::move(*phases), c.phases_text = phases_json(c.phases);
     c.max_in_flight = p.number("max_in_flight", s.max_in_flight, 1, 10'000'000), c.rate_per_min = p.number("rate_per_min", s.rate_per_min, 0, 100'000'000);
-    c.dynamic = p.flag("dynamic").value_or(false), c.allow_downgrade = p.flag("allow_downgrade").value_or(false);
-    c.supersedes = p.flag("supersedes").value_or(false);
+    c.dynamic = p.flag("dynamic").value_or(false);
+    c.supersedes = p.flag("supersedes").value_or(false), c.auto_stop = p.flag("auto_stop").value_or(true);
+    c.priority = p.number("priority", 500, 0, 1000), c.rate_bytes_s = p.number("rate_bytes_s", 0, 0, std::int64_t{1} << 50);
+    auto windows = parse_windows(as_json(p, "windows"), why);
+    if (!windows) throw refusal{400, "campaign.bad_windows", why};
+    c.windows = std::move(*windows), c.windows_text = c.windows.empty() ? "" : windows_json(c.windows), c.zone = p.text("zone");
+    if (!c.zone.empty() && !parse_offset(c.zone)) throw refusal{400, "campaign.bad_windows", "zone \"" + c.zone + "\" is not an offset from UTC such as +02:00"};
     c.start_at = p.number("start_at", 0, 0, 1LL << 40) * 1000, c.expires_at = p.number("expires_at", 0, 0, 1LL << 40) * 1000;
     if (c.expires_at > 0 && c.expires_at <= ctx.wall()) throw refusal{400, "campaign.bad_parameter", "expires_at is in the past"};
-    c.status = "pending", c.stage = c.start_at > 0 ? "scheduled" : "draft";
+    c.status = "pending", c.stage = s.approval ? "awaiting_approval" : c.start_at > 0 ? "scheduled" : "draft";
     c.created_by = call.caller, c.created_at = c.updated_at = ctx.wall(), c.traceparent = call.traceparent;
     c.salt = static_cast<std::int64_t>(std::hash<std::string>{}(c.id) & 0x7fffffff);
     auto made = engine_.prepare(std::move(c), call.caller);
     status = 201;
-    if (p.flag("start").value_or(false)) made = engine_.launch(made.id, call.caller);
+    if (p.flag("start").value_or(false) && !s.approval) made = engine_.launch(made.id, call.caller);
     return campaign_json(made);
+}
+
+/// One campaign per image that devices came from. Devices whose counter forbids the older image, or whose image is gone, are named with the reason.
+std::string campaign_plugin::revert(params const& p, sdk::call_view const& call, int& status) {
+    auto from = load(p);
+    auto counter_of = [&](std::string const& id) {
+        auto rows = ctx.sql("SELECT security_counter FROM firmware WHERE firmware_id = ?", {id});
+        return rows.empty() ? std::int64_t{0} : kit::integer(rows[0][0]);
+    };
+    struct group {
+        std::string model, version, firmware_id, why;
+        std::int64_t counter = 0;
+        std::vector<std::string> devices;
+    };
+    std::vector<group> groups;
+    auto taken = counter_of(from.firmware_id);
+    for (auto const& v : ctx.sql("SELECT d.serial_no, d.model, c.from_version, coalesce(d.security_counter, 0) FROM campaign_devices c JOIN devices d ON d.device_id = c.device_id "
+                                 "WHERE c.campaign_id = ? AND ((c.status = 'completed' AND c.stage <> 'already_installed') OR (c.flags & 32) <> 0) ORDER BY d.serial_no", {from.id})) {
+        std::string model{kit::text(v[1])}, version{kit::text(v[2])};
+        auto at = std::find_if(groups.begin(), groups.end(), [&](group const& g) { return g.model == model && g.version == version; });
+        if (at == groups.end()) at = groups.insert(groups.end(), group{.model = model, .version = version, .firmware_id = {}, .why = {}, .devices = {}});
+        at->devices.emplace_back(kit::text(v[0])), at->counter = std::max({at->counter, kit::integer(v[3]), taken});
+    }
+    if (groups.empty()) throw refusal{409, "campaign.nothing_to_revert", "no device has taken the image of campaign " + from.id};
+    for (auto& g : groups) {
+        for (auto const& v : ctx.sql("SELECT firmware_id, version FROM firmware WHERE EXISTS(SELECT 1 FROM json_each(models) WHERE value = ?) ORDER BY uploaded_at DESC", {g.model}))
+            if (g.firmware_id.empty() && fw::compare_versions(kit::text(v[1]), g.version) == 0) g.firmware_id = kit::text(v[0]);
+        if (g.firmware_id.empty()) g.why = "there is no image " + g.version + " for " + g.model + ": upload it";
+        else if (auto counter = counter_of(g.firmware_id); counter < g.counter)
+            g.why = "the security counter of " + g.version + " is " + std::to_string(counter) + ", and these devices have taken " + std::to_string(g.counter) + ": they would refuse it";
+    }
+    kit::json_array made, refused;
+    std::string first_why;
+    int campaigns = 0;
+    for (auto const& g : groups) {
+        if (!g.why.empty()) {
+            if (first_why.empty()) first_why = g.why;
+            refused.add(kit::json_object{}.text("model", g.model).text("version", g.version).number("count", static_cast<std::int64_t>(g.devices.size())).text("why", g.why).str());
+            continue;
+        }
+        campaign_row c;
+        c.id = fw::new_id(ctx.wall()), c.name = "revert of " + from.name + " to " + g.version, c.firmware_id = g.firmware_id, c.to_version = g.version, c.reverts = from.id;
+        kit::json_array devices;
+        for (auto const& d : g.devices) devices.add_text(d);
+        c.target_criteria = kit::json_object{}.text("model", g.model).raw("devices", devices.str()).str();
+        c.phases = from.phases, c.phases_text = from.phases_text, c.max_in_flight = from.max_in_flight, c.rate_per_min = from.rate_per_min, c.rate_bytes_s = from.rate_bytes_s;
+        c.windows = from.windows, c.windows_text = from.windows_text, c.zone = from.zone, c.priority = std::min<std::int64_t>(from.priority + 1, 1000), c.allow_downgrade = true;
+        c.status = "pending", c.stage = engine_.set().approval ? "awaiting_approval" : "draft";
+        c.created_by = call.caller, c.created_at = c.updated_at = ctx.wall(), c.traceparent = call.traceparent;
+        c.salt = static_cast<std::int64_t>(std::hash<std::string>{}(c.id) & 0x7fffffff);
+        made.add(campaign_json(engine_.prepare(std::move(c), call.caller))), ++campaigns;
+    }
+    if (campaigns == 0) throw refusal{409, "campaign.cannot_revert", first_why};
+    status = 201;
+    return kit::json_object{}.raw("campaigns", made.str()).raw("refused", refused.str()).str();
+}
+
+std::string campaign_plugin::poisoned() {
+    kit::json_array out;
+    for (auto const& v : ctx.sql("SELECT model, to_version, campaign_id, reason, at FROM campaign_poison_models ORDER BY at DESC LIMIT 1000"))
+        out.add(kit::json_object{}.text("model", kit::text(v[0])).text("version", kit::text(v[1])).text("campaign_id", kit::text(v[2])).text("reason", kit::text(v[3]))
+                    .number("at", kit::integer(v[4]) / 1000).str());
+    return kit::json_object{}.raw("poisoned", out.str()).str();
 }
 
 std::string campaign_plugin::operate(std::string_view verb, params const& p, sdk::call_view const& call) {
     auto id = p.required("id"), reason = p.text("reason");
     if (verb == "start") return campaign_json(engine_.launch(id, call.caller));
+    if (verb == "approve") return campaign_json(engine_.approve(id, call.caller));
+    if (verb == "deny") return campaign_json(engine_.deny(id, call.caller, reason));
     if (verb == "pause") return campaign_json(engine_.pause(id, call.caller, reason));
     if (verb == "resume") return campaign_json(engine_.resume(id, call.caller));
     if (verb == "advance") return campaign_json(engine_.advance(id, call.caller));
@@ -174,15 +287,24 @@ std::string campaign_plugin::one_device(params const& p) {
     auto c = load(p);
     auto serial = serial_of(p.required("device"));
     auto d = load_device(ctx, c.id, serial);
-    if (!d) throw refusal{404, "campaign.no_such_device", serial + " is not in campaign " + c.id};
+    moment now{engine_.connected(serial), ctx.now(), ctx.wall()};
+    if (!d) {
+        auto facts = targets::load_facts(ctx, serial);
+        if (!facts) throw refusal{404, "campaign.no_such_device", "no device " + serial};
+        auto e = explain_absence(ctx, c, *facts, now);
+        return kit::json_object{}.text("serial_no", serial).text("campaign_id", c.id).null("status").text("condition", e.condition).text("why", e.why).text("change", e.change)
+            .raw("events", "[]").str();
+    }
     kit::json_array events;
     for (auto const& v : ctx.sql("SELECT " + std::string{event_columns} + " FROM campaign_events WHERE campaign_id = ? AND serial_no = ? ORDER BY seq DESC LIMIT 100",
                                  {c.id, serial}))
         events.add(event_json(v));
+    auto e = explain(ctx, c, *d, now);
     auto out = device_json(*d, ctx.now(), ctx.wall());
     out.pop_back();
-    out += ",\"why\":";
-    sdk::append_json(out, explain(c, *d, engine_.connected(serial), ctx.now()));
+    auto more = kit::json_object{}.text("condition", e.condition).text("why", e.why).text("change", e.change).str();
+    more.front() = ',', more.pop_back();
+    out += more;
     return out + ",\"events\":" + events.str() + "}";
 }
 

@@ -16,11 +16,16 @@ public:
     void start() override { engine_.start(); }
     sdk::verdict message(sdk::message_view const& m) override;     // devices/+/request
     void session(sdk::session_view const& s) override;
+    void delivered(sdk::delivery_view const& d) override { engine_.delivered(d.identity, d.correlation_data); }
     void tick(std::uint64_t timer, sdk::instant) override { engine_.tick(timer); }
     void method(sdk::call_view const& c) override;
 
 private:
     std::string create(kit::params const& p, sdk::call_view const& c, int& status);
+    std::string poisoned();
+    std::string revert(kit::params const& p, sdk::call_view const& c, int& status);
+    std::string preview(kit::params const& p);
+    void read_targets(kit::params const& p, campaign::campaign_row& c);
     std::string operate(std::string_view verb, kit::params const& p, sdk::call_view const& c);
     std::string list(kit::params const& p);
     std::string devices(kit::params const& p);

@@ -1,10 +1,14 @@
 // Who is next: queues, tokens, phases and their gates, and what happens by itself with time.
 #include "plugins/campaign/engine_unit.hpp"
+#include "plugins/kit/json_out.hpp"
 #include "plugins/kit/row.hpp"
+#include "storage/firmware/ids.hpp"
 
 #include <algorithm>
 
 namespace airmail::plugins::campaign {
+
+namespace fw = storage::firmware;
 
 /// A connected device is put where a token can find it.
 void engine::plan(std::string_view serial) {
@@ -27,66 +31,166 @@ void engine::enqueue_range(campaign_row const& c, std::int64_t low, std::int64_t
         std::string serial{kit::text(v[0])};
         if (connected(serial)) enqueue(c, serial);
     }
-    work_.admit = true;
+    // A crowd is admitted by the clock, in batches of their own; a handful at once.
+    if (queues_[c.id].serials.size() > 50) ctx.timer(admission_timer, ctx.now());
+    else work_.admit = true;
 }
 
+/// The larger priority first, then the older: a device that two campaigns want gets the first one's update.
 void engine::admit_some() {
+    std::erase_if(queues_, [this](auto& q) {
+        auto* c = find(q.first);
+        return !c || !c->running();
+    });
+    std::vector<campaign_row*> order;
+    for (auto& q : queues_) order.push_back(find(q.first));
+    std::sort(order.begin(), order.end(), [](auto* a, auto* b) {
+        return a->priority != b->priority ? a->priority > b->priority : a->created_at != b->created_at ? a->created_at < b->created_at : a->id < b->id;
+    });
     int left = set_.admission_batch;
     bool more = false;
-    for (auto at = queues_.begin(); at != queues_.end();) {
-        auto* c = find(at->first);
-        if (!c || !c->running()) {
-            at = queues_.erase(at);
-            continue;
-        }
-        left -= admit(*c, at->second, left);
-        more |= !at->second.serials.empty() && c->n.in_flight < c->max_in_flight;
-        ++at;
+    for (auto* c : order) {
+        auto& q = queues_[c->id];
+        left -= admit(*c, q, left);
+        more |= !q.serials.empty() && c->n.in_flight < c->max_in_flight;
     }
     if (more) ctx.timer(admission_timer, left > 0 ? ctx.now() + 1000 : ctx.now());      // left > 0: the rate holds us back
 }
 
+/// One batch of one campaign: read at once, signed on two threads while the rows are written, published when all are.
 int engine::admit(campaign_row& c, queue& q, int most) {
-    int n = 0;
-    while (n < most && !q.serials.empty() && c.n.in_flight < c.max_in_flight && take_token(c, q)) {
-        auto serial = std::move(q.serials.front());
-        q.serials.pop_front(), q.in.erase(serial);
-        auto d = load_device(ctx, c.id, serial);
-        if (!d || d->row.at != stage::waiting || !connected(serial) || !admissible(c, *d)) continue;
-        d->row.connected = true, d->row.connection = presence_[serial];
-        if (!d->row.issued) d->from_version = d->current_version;
-        if (d->traceparent.empty()) d->traceparent = c.traceparent;
-        step(*d, make(*d, event_kind::admit));
-        ++n;
+    std::vector<std::string> serials;
+    auto const* image = mint_.release(ctx, c.firmware_id);
+    auto size = image ? image->size_bytes : 0;
+    auto room = std::min<std::int64_t>(most, c.max_in_flight - c.n.in_flight);
+    while (static_cast<std::int64_t>(serials.size()) < room && !q.serials.empty() && take_token(c, q, size)) {
+        serials.push_back(std::move(q.serials.front()));
+        q.serials.pop_front(), q.in.erase(serials.back());
     }
-    return n;
+    if (serials.empty()) return 0;
+    auto found = candidates(c, serials);
+    std::vector<device_entry*> ready;
+    for (auto const& serial : serials) {
+        if (auto at = found.find(serial); at != found.end() && admissible(c, at->second)) ready.push_back(&at->second.d);
+        else q.tokens += 1, q.bytes.level += static_cast<double>(size), bytes_.level += static_cast<double>(size);      // its token goes to another
+    }
+    send_batch(c, ready);
+    return static_cast<int>(serials.size());
 }
 
-bool engine::take_token(campaign_row const& c, queue& q) {
-    if (c.rate_per_min <= 0) return true;
-    double burst = std::max(1.0, static_cast<double>(c.rate_per_min) / 60);
+std::unordered_map<std::string, engine::candidate> engine::candidates(campaign_row const& c, std::vector<std::string> const& serials) {
+    kit::json_array list;
+    for (auto const& s : serials) list.add_text(s);
+    auto names = list.str();
+    std::unordered_map<std::string, candidate> out;
+    for (auto& d : load_devices(ctx, "c.campaign_id = ? AND c.serial_no IN (SELECT value FROM json_each(?))", {c.id, names})) {
+        auto serial = d.serial_no;
+        out.emplace(std::move(serial), candidate{std::move(d)});
+    }
+    auto mark = [&](std::string_view sql, std::vector<sdk::sql_value> const& params, bool candidate::*what) {
+        for (auto const& v : ctx.sql(sql, params))
+            if (auto at = out.find(std::string{kit::text(v[0])}); at != out.end()) at->second.*what = true;
+    };
+    mark("SELECT serial_no FROM campaign_devices WHERE tenant = 0 AND serial_no IN (SELECT value FROM json_each(?)) AND rank BETWEEN 2 AND 50", {names},
+         &candidate::busy);
+    mark("SELECT d.serial_no FROM devices d JOIN campaign_poison p ON p.device_id = d.device_id AND p.to_version = ?2 "
+         "WHERE d.tenant = 0 AND d.serial_no IN (SELECT value FROM json_each(?1))", {names, c.to_version}, &candidate::poisoned);
+    if (!c.windows.empty()) {
+        auto zone = parse_offset(c.zone).value_or(0);
+        for (auto& [serial, x] : out) x.offset = zone;
+        for (auto const& v : ctx.sql("SELECT d.serial_no, a.value FROM devices d JOIN device_attributes a ON a.device_id = d.device_id AND a.key = 'utc_offset' "
+                                     "WHERE d.tenant = 0 AND d.serial_no IN (SELECT value FROM json_each(?))", {names}))
+            if (auto at = out.find(std::string{kit::text(v[0])}); at != out.end()) at->second.offset = parse_offset(kit::text(v[1])).value_or(zone);
+    }
+    if (!ctx.sql("SELECT 1 FROM campaign_poison_models WHERE to_version = ? LIMIT 1", {c.to_version}).empty())
+        mark("SELECT d.serial_no FROM devices d JOIN campaign_poison_models p ON p.model = d.model AND p.to_version = ?2 "
+             "WHERE d.tenant = 0 AND d.serial_no IN (SELECT value FROM json_each(?1))", {names, c.to_version}, &candidate::barred);
+    return out;
+}
+
+void engine::send_batch(campaign_row& c, std::vector<device_entry*> const& ready) {
+    if (ready.empty()) return;
+    auto const* r = mint_.release(ctx, c.firmware_id);
+    if (!r) throw sdk::error("campaign " + c.id + ": its firmware " + c.firmware_id + " is gone");
+    by_letter(c, r, ready, [&](device_entry& d) {
+        d.row.connected = true, d.row.connection = presence_[d.serial_no];
+        if (!d.row.issued) d.from_version = d.current_version;
+        step(d, make(d, event_kind::admit));
+    });
+}
+
+/// Rows first, commands after: the row with its command_id commits in this transaction, and what is published leaves after it.
+/// @param r the image of update commands; null: cancel commands
+template <class F>
+void engine::by_letter(campaign_row& c, release_info const* r, std::vector<device_entry*> const& rows, F each) {
+    std::vector<letter> letters(rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        auto& d = *rows[i];
+        auto& l = letters[i];
+        if (d.traceparent.empty()) d.traceparent = c.traceparent;
+        l.campaign_id = c.id, l.serial_no = d.serial_no, l.traceparent = d.traceparent, l.cancels = !r;
+        l.command_id = r ? fw::command_id(c.id, d.device_id, d.row.attempt) : d.command_id;
+        l.life_ms = r && renewable_.contains(d.serial_no) ? set_.url_life_renewable : set_.url_life;
+    }
+    mint_.begin(ctx, r, letters);
+    try {
+        for (std::size_t i = 0; i < rows.size(); ++i) letter_ = &letters[i], each(*rows[i]);
+    } catch (...) {
+        letter_ = nullptr, mint_.abandon();
+        throw;
+    }
+    letter_ = nullptr;
+    mint_.post(ctx, letters);
+}
+
+bool engine::take_token(campaign_row const& c, queue& q, std::int64_t image_bytes) {
     auto now = ctx.now();
-    if (q.tokens_at == 0) q.tokens = burst;
-    else q.tokens = std::min(burst, q.tokens + static_cast<double>(now - q.tokens_at) * static_cast<double>(c.rate_per_min) / 60'000);
-    q.tokens_at = now;
-    if (q.tokens < 1) return false;
-    return q.tokens -= 1, true;
+    if (!bytes_.free(now, set_.rate_bytes) || !q.bytes.free(now, c.rate_bytes_s)) return false;
+    if (c.rate_per_min > 0) {
+        double burst = std::max(1.0, static_cast<double>(c.rate_per_min) / 60);
+        if (q.tokens_at == 0) q.tokens = burst;
+        else q.tokens = std::min(burst, q.tokens + static_cast<double>(now - q.tokens_at) * static_cast<double>(c.rate_per_min) / 60'000);
+        q.tokens_at = now;
+        if (q.tokens < 1) return false;
+        q.tokens -= 1;
+    }
+    bytes_.level -= static_cast<double>(image_bytes), q.bytes.level -= static_cast<double>(image_bytes);
+    return true;
 }
 
 /// Looks at the device as it is now; what no longer fits ends here.
-bool engine::admissible(campaign_row& c, device_entry& d) {
-    if (d.registration != "accepted") return false;
+bool engine::admissible(campaign_row& c, candidate& x) {
+    auto& d = x.d;
+    if (d.row.at != stage::waiting || !connected(d.serial_no) || d.registration != "accepted") return false;
     if (storage::firmware::compare_versions(d.current_version, d.to_version) == 0) {
         step(d, make(d, event_kind::heartbeat_new), "has it already");
         return false;
     }
-    if (busy_elsewhere(d)) return false;                             // planned again when the other update ends
-    if (d.row.attempt == 1 && !ctx.sql("SELECT 1 FROM campaign_poison WHERE device_id = ? AND to_version = ?", {d.device_id, d.to_version}).empty()) {
+    if (x.barred) return false;                                      // planned again when somebody has looked
+    if (!open_at(c.windows, ctx.wall(), x.offset)) return wait_for_window(c, x.offset), false;
+    if (x.busy) return false;                                        // planned again when the other update ends
+    if (d.row.attempt == 1 && x.poisoned) {
         d.error_message = "rolled back from " + c.to_version + " before";
         step(d, make(d, event_kind::not_applicable), "poisoned");
         return false;
     }
     return true;
+}
+
+void engine::wait_for_window(campaign_row const& c, int offset) {
+    auto opens = opens_at(c.windows, ctx.wall(), offset);
+    if (opens == INT64_MAX) return;
+    auto due = ctx.now() + (opens - ctx.wall());
+    if (due >= next_window_) return;
+    next_window_ = due;
+    ctx.timer(window_timer, due);
+}
+
+/// Some window has opened: whoever waits is looked at again.
+void engine::windows_open() {
+    next_window_ = INT64_MAX;
+    for (auto const& v : ctx.sql("SELECT campaign_id FROM campaigns WHERE status = 'active' AND stage = 'running' AND windows <> ''"))
+        if (auto* c = find(std::string{kit::text(v[0])})) enqueue_range(*c, 0, c->current().threshold());
 }
 
 /// After every hook that changed a campaign: is it over, may the next phase begin?
@@ -169,11 +273,17 @@ void engine::drain() {
 }
 
 void engine::drain(campaign_row& c) {
-    constexpr std::size_t piece = 2000;
-    auto rows = load_devices(ctx, "c.campaign_id = ? AND c.live = 1 AND (c.rank = 0 OR c.rank = 110) LIMIT ?", {c.id, std::int64_t{piece}});
+    auto const piece = static_cast<std::size_t>(set_.admission_batch);
+    // Those under way first: they are the ones that cost something. Whoever has been asked already is marked (flag 4).
+    auto asked = load_devices(ctx, "c.campaign_id = ? AND c.live = 1 AND c.rank BETWEEN 2 AND 50 AND (c.flags & 4) = 0 LIMIT ?", {c.id, static_cast<std::int64_t>(piece)});
+    std::vector<device_entry*> list;
+    for (auto& d : asked) list.push_back(&d);
+    by_letter(c, nullptr, list, [&](device_entry& d) { step(d, make(d, event_kind::cancel)); });
+    auto left = piece - asked.size();
+    auto rows = load_devices(ctx, "c.campaign_id = ? AND c.live = 1 AND (c.rank = 0 OR c.rank = 110) LIMIT ?", {c.id, static_cast<std::int64_t>(left)});
     for (auto& d : rows) step(d, make(d, event_kind::cancel));
     touch(c);
-    if (rows.size() == piece) ctx.timer(drain_timer, ctx.now());
+    if (asked.size() + rows.size() == piece) ctx.timer(drain_timer, ctx.now());
 }
 
 }

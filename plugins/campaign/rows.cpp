@@ -67,7 +67,8 @@ std::optional<campaign_row> load_campaign(sdk::context& ctx, std::string_view id
     auto rows = ctx.sql("SELECT campaign_id, name, firmware_id, target_criteria, status, stage, reason, created_by, to_version, phases, traceparent, "
                         "created_at, updated_at, started_at, completed_at, start_at, expires_at, phase, phase_since, salt, max_in_flight, "
                         "rate_per_min, seq, dynamic, allow_downgrade, supersedes, n_total, n_finished, n_not_counting, n_in_flight, n_pending, "
-                        "n_downloading, n_installing, n_completed, n_failed, n_rollback FROM campaigns WHERE campaign_id = ?", {txt(id)});
+                        "n_downloading, n_installing, n_completed, n_failed, n_rollback, auto_stop, stop_score, priority, rate_bytes_s, windows, "
+                        "zone, approved_by, reverts FROM campaigns WHERE campaign_id = ?", {txt(id)});
     if (rows.empty()) return std::nullopt;
     auto const& v = rows[0];
     campaign_row c;
@@ -81,7 +82,13 @@ std::optional<campaign_row> load_campaign(sdk::context& ctx, std::string_view id
     c.dynamic = integer(v[i++]) != 0, c.allow_downgrade = integer(v[i++]) != 0, c.supersedes = integer(v[i++]) != 0;
     for (auto* n : {&c.n.total, &c.n.finished, &c.n.not_counting, &c.n.in_flight}) *n = integer(v[i++]);
     for (auto& n : c.n.by_status) n = integer(v[i++]);
+    c.auto_stop = integer(v[i++]) != 0;
+    if (auto score = std::get_if<double>(&v[i])) c.stop_score = *score;
+    ++i;
+    c.priority = integer(v[i++]), c.rate_bytes_s = integer(v[i++]);
+    for (auto* s : {&c.windows_text, &c.zone, &c.approved_by, &c.reverts}) *s = text(v[i++]);
     std::string why;
+    c.windows = parse_windows(c.windows_text, why).value_or(std::vector<window>{});
     c.phases = parse_phases(c.phases_text, 0, 0, why).value_or(std::vector<phase>{{}});
     if (c.phase < 0 || static_cast<std::size_t>(c.phase) >= c.phases.size()) c.phase = static_cast<std::int64_t>(c.phases.size()) - 1;
     return c;
@@ -90,19 +97,20 @@ std::optional<campaign_row> load_campaign(sdk::context& ctx, std::string_view id
 void save_campaign(sdk::context& ctx, campaign_row const& c) {
     ctx.sql("UPDATE campaigns SET status = ?, stage = ?, reason = ?, updated_at = ?, started_at = ?, completed_at = ?, phase = ?, phase_since = ?, "
             "seq = ?, n_total = ?, n_finished = ?, n_not_counting = ?, n_in_flight = ?, n_pending = ?, n_downloading = ?, n_installing = ?, "
-            "n_completed = ?, n_failed = ?, n_rollback = ? WHERE campaign_id = ?",
+            "n_completed = ?, n_failed = ?, n_rollback = ?, stop_score = ?, approved_by = ? WHERE campaign_id = ?",
             {c.status, c.stage, c.reason, c.updated_at, or_null(c.started_at), or_null(c.completed_at), c.phase, c.phase_since, c.seq,
              c.n.total, c.n.finished, c.n.not_counting, c.n.in_flight, c.n.by_status[0], c.n.by_status[1], c.n.by_status[2],
-             c.n.by_status[3], c.n.by_status[4], c.n.by_status[5], c.id});
+             c.n.by_status[3], c.n.by_status[4], c.n.by_status[5], c.stop_score, c.approved_by, c.id});
 }
 
 void insert_campaign(sdk::context& ctx, campaign_row const& c) {
     ctx.sql("INSERT INTO campaigns(campaign_id, name, firmware_id, target_criteria, status, stage, created_by, created_at, updated_at, start_at, "
-            "expires_at, to_version, phases, salt, max_in_flight, rate_per_min, dynamic, allow_downgrade, supersedes, traceparent) "
-            "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "expires_at, to_version, phases, salt, max_in_flight, rate_per_min, dynamic, allow_downgrade, supersedes, auto_stop, priority, rate_bytes_s, windows, zone, "
+            "reverts, traceparent) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             {c.id, c.name, c.firmware_id, c.target_criteria, c.status, c.stage, c.created_by, c.created_at, c.updated_at, or_null(c.start_at),
              or_null(c.expires_at), c.to_version, c.phases_text, c.salt, c.max_in_flight, c.rate_per_min, std::int64_t{c.dynamic},
-             std::int64_t{c.allow_downgrade}, std::int64_t{c.supersedes}, c.traceparent});
+             std::int64_t{c.allow_downgrade}, std::int64_t{c.supersedes}, std::int64_t{c.auto_stop}, c.priority, c.rate_bytes_s, c.windows_text, c.zone,
+             c.reverts, c.traceparent});
 }
 
 std::vector<device_entry> load_devices(sdk::context& ctx, std::string_view where, std::vector<sdk::sql_value> const& params) {

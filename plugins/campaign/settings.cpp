@@ -2,6 +2,8 @@
 
 #include "plugins/kit/duration.hpp"
 
+#include <stdexcept>
+
 namespace airmail::plugins::campaign {
 
 settings read_settings(sdk::context& ctx) {
@@ -19,7 +21,14 @@ settings read_settings(sdk::context& ctx) {
     n("ota_phase_success", s.phase_success, 0, 100), n("ota_phase_min", s.phase_min, 0, 1'000'000);
     s.max_in_flight = count_option(ctx, "ota_max_in_flight", s.max_in_flight, 1, 10'000'000);
     s.rate_per_min = count_option(ctx, "ota_rate_per_min", s.rate_per_min, 0, 100'000'000);
+    s.rate_bytes = kit::size_option(ctx, "ota_rate_bytes", s.rate_bytes);
+    s.approval = ctx.option("ota_approval") == "true";
     n("ota_admission_batch", s.admission_batch, 1, 10'000);
+    n("ota_stop_signatures", s.signature_stop, 0, 1'000'000), n("ota_stop_boot_loops", s.boot_loop_stop, 0, 1'000'000);
+    int good = 2, bad = 10;
+    n("ota_stop_good_percent", good, 1, 99), n("ota_stop_bad_percent", bad, 0, 99);
+    if (bad != 0 && bad <= good) throw std::runtime_error("ota_stop_bad_percent " + std::to_string(bad) + ": must be above ota_stop_good_percent " + std::to_string(good) + ", or 0");
+    s.stop.good = good / 100.0, s.stop.bad = bad / 100.0;
     s.url_base = ctx.option("ota_url_base");
     if (s.url_base.empty()) s.url_base = "https://localhost:8443";
     while (!s.url_base.empty() && s.url_base.back() == '/') s.url_base.pop_back();

@@ -46,6 +46,16 @@ constexpr char campaigns_1[] = R"(CREATE TABLE campaigns(
 ) STRICT;
 CREATE INDEX campaigns_by_status ON campaigns(status);)";
 
+// stop_score: the stop rule's (stop_rule.hpp); auto_stop 0: only people stop it. windows, zone: window.hpp. rate_bytes_s: of images admitted.
+constexpr char campaigns_2[] = R"(ALTER TABLE campaigns ADD COLUMN stop_score REAL NOT NULL DEFAULT 0;
+ALTER TABLE campaigns ADD COLUMN auto_stop INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE campaigns ADD COLUMN priority INTEGER NOT NULL DEFAULT 500;
+ALTER TABLE campaigns ADD COLUMN rate_bytes_s INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE campaigns ADD COLUMN windows TEXT NOT NULL DEFAULT '';
+ALTER TABLE campaigns ADD COLUMN zone TEXT NOT NULL DEFAULT '';
+ALTER TABLE campaigns ADD COLUMN approved_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE campaigns ADD COLUMN reverts TEXT NOT NULL DEFAULT '';)";
+
 constexpr char devices_1[] = R"(CREATE TABLE campaign_devices(
     campaign_device_id TEXT PRIMARY KEY NOT NULL,
     tenant         INTEGER NOT NULL DEFAULT 0,
@@ -117,13 +127,24 @@ constexpr char poison_1[] = R"(CREATE TABLE campaign_poison(
     PRIMARY KEY(device_id, to_version)
 ) STRICT, WITHOUT ROWID;)";
 
+// Versions that a campaign has stopped itself on: no campaign gives them to this model until somebody has looked.
+constexpr char poison_models_1[] = R"(CREATE TABLE campaign_poison_models(
+    model       TEXT NOT NULL,
+    to_version  TEXT NOT NULL,
+    campaign_id TEXT NOT NULL,
+    reason      TEXT NOT NULL,
+    at          INTEGER NOT NULL,
+    PRIMARY KEY(model, to_version)
+) STRICT, WITHOUT ROWID;)";
+
 }
 
 std::vector<sdk::table_decl> tables() {
-    return {{"campaigns", "campaign_id", true, {campaigns_1}},
+    return {{"campaigns", "campaign_id", true, {campaigns_1, campaigns_2}},
             {"campaign_devices", "campaign_device_id", true, {devices_1}},
             {"campaign_events", "event_id", true, {events_1}},
-            {"campaign_poison", "device_id,to_version", false, {poison_1}}};
+            {"campaign_poison", "device_id,to_version", false, {poison_1}},
+            {"campaign_poison_models", "model,to_version", false, {poison_models_1}}};
 }
 
 }

@@ -20,6 +20,9 @@ std::string campaign_json(campaign_row const& c, std::string_view extra) {
     o.raw("target_criteria", c.target_criteria).text("status", c.status).text("stage", c.stage).text("reason", c.reason);
     o.number("phase", c.phase + 1).raw("phases", c.phases.size() == 1 ? "\"none\"" : std::string_view{c.phases_text});
     o.real("phase_percent", c.status == "pending" ? 0 : c.current().percent).number("max_in_flight", c.max_in_flight).number("rate_per_min", c.rate_per_min);
+    o.number("rate_bytes_s", c.rate_bytes_s).number("priority", c.priority).flag("auto_stop", c.auto_stop);
+    o.raw("windows", c.windows_text.empty() ? std::string_view{"[]"} : std::string_view{c.windows_text}).text_if("zone", c.zone).text_if("approved_by", c.approved_by);
+    o.text_if("reverts", c.reverts);
     o.flag("dynamic", c.dynamic).raw("counters", counters_json(c.n));
     o.number("progress", c.n.total ? c.n.finished * 100 / c.n.total : c.status == "completed" ? 100 : 0);
     auto bad = c.n.counted() - c.n.of(status::completed);
@@ -59,29 +62,6 @@ std::string event_json(sdk::sql_row const& v) {
         o.text("status", text(v[6])).text("stage", text(v[7])).text("reason", text(v[8])).raw("detail", text(v[11]));
     }
     return o.str();
-}
-
-std::string explain(campaign_row const& c, device_entry const& d, bool connected, std::int64_t now) {
-    auto const& r = d.row;
-    auto left = [&](char const* what) {
-        return r.deadline_at > 0 ? std::string{what} + " in " + std::to_string(std::max<std::int64_t>(r.deadline_at - now, 0) / 1000) + " s" : std::string{};
-    };
-    if (r.retry_pending) return "It failed (" + std::string{name_of(r.why)} + ")" + left("; attempt " ) + " it is tried again as number " + std::to_string(r.attempt + 1) + ".";
-    if (terminal(r)) return "Nothing: it is " + std::string{name_of(r.at)} + (r.why == reason::none ? "." : " (" + std::string{name_of(r.why)} + ").");
-    if (r.cancel_requested && !r.too_late) return "A cancel has been sent; without an answer it counts as cancelled" + left("") + ".";
-    if (r.at == stage::waiting) {
-        if (c.status == "pending") return "The campaign has not been started.";
-        if (!c.running()) return "The campaign is " + c.stage + ".";
-        if (d.bucket >= c.current().threshold()) return "Its turn comes in a later phase: bucket " + std::to_string(d.bucket) + " of 10000, open below " +
-                                                        std::to_string(c.current().threshold()) + ".";
-        if (d.registration != "accepted") return "The device is " + (d.registration.empty() ? "not registered" : d.registration) + ".";
-        if (!connected) return "It is offline; the command leaves when its session is ready.";
-        return "It waits for a token (" + std::to_string(c.n.in_flight) + " of " + std::to_string(c.max_in_flight) + " under way) or for another update of the same device.";
-    }
-    if (rank_of(r.at) < 10) return connected ? "It has the command and has not begun" + left("; it is sent again") + "." : "It went offline before it began.";
-    if (rank_of(r.at) < 30) return connected ? "It is downloading" + left("; without progress it has stalled") + "." : "It is offline in the middle of the download; the clock stands.";
-    if (r.at == stage::probation) return "The new version was seen; it is on probation (" + std::to_string(r.heartbeats) + " heartbeats)" + left("; decided") + ".";
-    return "It is installing" + left("; it has timed out") + ".";
 }
 
 }

@@ -13,7 +13,5 @@ std::string device_json(device_entry const& d, std::int64_t now, std::int64_t wa
 std::string event_json(sdk::sql_row const& v);
 inline constexpr std::string_view event_columns =
     "seq, campaign_id, at, event, serial_no, from_status, to_status, stage, reason, command_id, attempt, detail, event_id";
-/// One sentence: what this device waits for.
-std::string explain(campaign_row const& c, device_entry const& d, bool connected, std::int64_t now);
 
 }

@@ -4,9 +4,11 @@
 #include "plugins/kit/json_out.hpp"
 #include "plugins/kit/row.hpp"
 #include "plugins/registry/tables.hpp"
+#include "plugins/targets/filter.hpp"
 #include "storage/firmware/digest.hpp"
 #include "storage/firmware/ids.hpp"
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 #include <stdexcept>
@@ -26,7 +28,8 @@ std::int64_t hash_of(std::string_view device_id) {
 
 constexpr std::string_view columns =
     "SELECT device_id, serial_no, model, current_firmware, last_seen, status, registration, ever_seen, keys_version, security_counter, boot_slot, "
-    "created_at, updated_at, (SELECT json_group_array(tag) FROM device_tags t WHERE t.device_id = d.device_id) FROM devices d ";
+    "created_at, updated_at, (SELECT json_group_array(tag) FROM device_tags t WHERE t.device_id = d.device_id), "
+    "(SELECT json_group_object(key, value) FROM device_attributes a WHERE a.device_id = d.device_id) FROM devices d ";
 
 std::string device_json(sdk::sql_row const& v) {
     kit::json_object o;
@@ -34,8 +37,10 @@ std::string device_json(sdk::sql_row const& v) {
     o.number("last_seen", integer(v[4]) / 1000).text("status", text(v[5])).text("registration", text(v[6])).flag("ever_seen", integer(v[7]) != 0);
     auto number = [&](char const* key, sdk::sql_value const& x) { kit::is_null(x) ? o.null(key) : o.number(key, integer(x)); };
     number("keys_version", v[8]), number("security_counter", v[9]);
-    return o.text("boot_slot", text(v[10])).number("created_at", integer(v[11]) / 1000).number("updated_at", integer(v[12]) / 1000).raw("tags", text(v[13])).str();
+    return o.text("boot_slot", text(v[10])).number("created_at", integer(v[11]) / 1000).number("updated_at", integer(v[12]) / 1000).raw("tags", text(v[13])).raw("attributes", text(v[14])).str();
 }
+
+constexpr std::int64_t attributes_max = 64;          // per device
 
 bool good_tag(std::string const& t) { return !t.empty() && t.size() <= 64; }
 
@@ -44,7 +49,8 @@ bool good_tag(std::string const& t) { return !t.empty() && t.size() <= 64; }
 sdk::declaration registry_plugin::declare() {
     sdk::declaration d;
     d.ready_topic = "devices/{id}/command";
-    d.tables = {{"devices", "device_id", true, {registry::devices_1, registry::devices_2}}, {"device_tags", "device_id,tag", true, {registry::tags_1}}};
+    d.tables = {{"devices", "device_id", true, {registry::devices_1, registry::devices_2}}, {"device_tags", "device_id,tag", true, {registry::tags_1}},
+                {"device_attributes", "device_id,key", true, {registry::attributes_1}}};
     auto m = [&](char const* name, char const* role, char const* verb, char const* path, char const* doc) {
         d.methods.push_back({name, role, verb, path, doc, std::string_view{role} != "viewer"});
     };
@@ -56,6 +62,7 @@ sdk::declaration registry_plugin::declare() {
     m("device.accept", "operator", "POST", "/api/v1/devices/{id}/accept", "Lets a quarantined or blocked device take part.");
     m("device.block", "operator", "POST", "/api/v1/devices/{id}/block", "Disconnects it and ends its updates.");
     m("device.tag", "operator", "POST", "/api/v1/devices/{id}/tags", "Adds and removes tags.");
+    m("device.attributes", "operator", "POST", "/api/v1/devices/{id}/attributes", "Sets and removes attributes.");
     m("device.remove", "admin", "DELETE", "/api/v1/devices/{id}", "Forgets a device.");
     d.methods.push_back({"registry.seen", "admin", "", "", "A heartbeat that is new or has changed; for other plugins.", false});
     d.metrics = {{"airmail_registry_registered_total", "devices registered at their first heartbeat"}, {"airmail_registry_refused_total", "first heartbeats refused by ota_registration deny"},
@@ -101,6 +108,7 @@ void registry_plugin::method(sdk::call_view const& c) {
         if (c.method == "device.accept") return set_registration(p, "accepted");
         if (c.method == "device.block") return set_registration(p, "blocked");
         if (c.method == "device.tag") return tag(p);
+        if (c.method == "device.attributes") return attributes(p);
         return remove(p);
     });
 }
@@ -161,10 +169,18 @@ std::string registry_plugin::list(params const& p) {
     std::string where = "WHERE tenant = 0 AND (?1 = '' OR model = ?1) AND (?2 = '' OR status = ?2) AND (?3 = '' OR registration = ?3) AND "
                         "(?4 = '' OR current_firmware = ?4) AND (?5 = '' OR EXISTS(SELECT 1 FROM device_tags t WHERE t.device_id = d.device_id AND t.tag = ?5)) "
                         "AND (?6 = '' OR substr(serial_no, 1, length(?6)) = ?6)";
-    std::vector<sdk::sql_value> args{p.text("model"), p.text("status"), p.text("registration"), p.text("version"), p.text("tag"), p.text("q")};
+    auto q = p.text("q");
+    bool filter = targets::looks_like_filter(q);                   // otherwise what a serial number begins with
+    std::vector<sdk::sql_value> args{p.text("model"), p.text("status"), p.text("registration"), p.text("version"), p.text("tag"), filter ? std::string{} : q};
+    if (filter) {
+        auto c = targets::where(ctx, targets::filter(q, "registry.bad_filter"), 7);
+        (where += " AND ") += c.sql;
+        for (auto& v : c.values) args.push_back(std::move(v));
+    }
     auto total = integer(ctx.sql("SELECT count(*) FROM devices d " + where, args).at(0).at(0));
+    auto after = std::to_string(args.size() + 1), most = std::to_string(args.size() + 2);
     args.push_back(p.text("after")), args.push_back(limit + 1);
-    auto rows = ctx.sql(std::string{columns} + where + " AND serial_no > ?7 ORDER BY serial_no LIMIT ?8", args);
+    auto rows = ctx.sql(std::string{columns} + where + " AND serial_no > ?" + after + " ORDER BY serial_no LIMIT ?" + most, args);
     kit::json_array out;
     auto shown = std::min(rows.size(), static_cast<std::size_t>(limit));
     for (std::size_t i = 0; i < shown; ++i) out.add(device_json(rows[i]));
@@ -279,11 +295,40 @@ std::string registry_plugin::tag(params const& p) {
     return get(device);
 }
 
+std::string registry_plugin::attributes(params const& p) {
+    std::string serial;
+    auto device = find(p.required("id"), &serial);
+    auto good = [](std::string_view key) {
+        return !key.empty() && key.size() <= 64 && std::all_of(key.begin(), key.end(), [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+        });
+    };
+    auto set = p.find("set");
+    if (set && !set->is_object()) throw refusal{400, "registry.bad_attribute", "set must be an object of texts"};
+    auto gone = p.list("remove");
+    if (set)
+        for (auto const& m : set->as_object()) {
+            if (!good({m.key().data(), m.key().size()})) throw refusal{400, "registry.bad_attribute", "a key has 1 to 64 of [A-Za-z0-9._-]"};
+            if (!m.value().is_string() || m.value().as_string().size() > 256) throw refusal{400, "registry.bad_attribute", "a value is a text of at most 256 bytes"};
+        }
+    auto known = integer(ctx.sql("SELECT count(*) FROM device_attributes WHERE device_id = ?", {device}).at(0).at(0));
+    if (set && known + static_cast<std::int64_t>(set->as_object().size()) > attributes_max)
+        throw refusal{409, "registry.too_many_attributes", serial + " would have more than 64 attributes"};
+    if (set)
+        for (auto const& m : set->as_object())
+            ctx.sql("INSERT INTO device_attributes(device_id, key, value) VALUES(?, ?, ?) ON CONFLICT(device_id, key) DO UPDATE SET value = excluded.value",
+                    {device, std::string{m.key().data(), m.key().size()}, std::string{m.value().as_string().data(), m.value().as_string().size()}});
+    for (auto const& key : gone) ctx.sql("DELETE FROM device_attributes WHERE device_id = ? AND key = ?", {device, key});
+    tell_campaign("joined", serial);
+    return get(device);
+}
+
 std::string registry_plugin::remove(params const& p) {
     std::string serial;
     auto device = find(p.required("id"), &serial);
     tell_campaign("removed", serial);
     ctx.sql("DELETE FROM device_tags WHERE device_id = ?", {device});
+    ctx.sql("DELETE FROM device_attributes WHERE device_id = ?", {device});
     ctx.sql("DELETE FROM devices WHERE device_id = ?", {device});
     try {
         ctx.call("heartbeat.forget", kit::json_object{}.text("serial_no", serial).str(), [](int, std::string_view) {});

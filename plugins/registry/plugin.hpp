@@ -32,6 +32,7 @@ private:
     std::string import(kit::params const& p);
     std::string set_registration(kit::params const& p, char const* to);
     std::string tag(kit::params const& p);
+    std::string attributes(kit::params const& p);
     std::string remove(kit::params const& p);
     /// device_id of a serial_no or device_id. Throws refusal 404.
     std::string find(std::string const& id, std::string* serial = nullptr);

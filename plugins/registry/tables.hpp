@@ -1,5 +1,5 @@
 #pragma once
-// devices and device_tags: the document's columns, and additive ones.
+// devices, device_tags, device_attributes: the document's columns, and additive ones.
 
 namespace airmail::plugins::registry {
 
@@ -37,5 +37,14 @@ inline constexpr char tags_1[] = R"(CREATE TABLE device_tags(
     PRIMARY KEY(device_id, tag)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX device_tags_by_tag ON device_tags(tag);)";
+
+// What operators know of a device and the device does not: site, customer, hardware revision. `group` is one of them.
+inline constexpr char attributes_1[] = R"(CREATE TABLE device_attributes(
+    device_id TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    value     TEXT NOT NULL,
+    PRIMARY KEY(device_id, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX device_attributes_by_key ON device_attributes(key, value);)";
 
 }

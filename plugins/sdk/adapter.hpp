@@ -94,6 +94,9 @@ struct adapter {
         guarded(p, "connect", [&](P& x) { v = x.connect(view(identity), view(user), view(password), view(peer), handle); });
         return static_cast<airmail_verdict>(v);
     }
+    static void on_delivered(void* p, airmail_delivery const* d) noexcept {
+        guarded(p, "delivered", [&](P& x) { x.delivered(delivery_view{view(d->identity), view(d->topic), view(d->correlation_data)}); });
+    }
     static void on_committed(void* p) noexcept { guarded(p, "committed", [](P& x) { x.committed(); }); }
 };
 
@@ -114,6 +117,7 @@ airmail_plugin_v1_t describe() {
     if constexpr (AIRMAIL_OVERRIDES(P, tick)) d.on_timer = &a::on_timer;
     if constexpr (AIRMAIL_OVERRIDES(P, connect)) d.on_connect = &a::on_connect;
     if constexpr (AIRMAIL_OVERRIDES(P, committed)) d.on_committed = &a::on_committed;
+    if constexpr (AIRMAIL_OVERRIDES(P, delivered)) d.on_delivered = &a::on_delivered;
     d.on_method = &a::on_method, d.on_http = &a::on_http;   // the base answers 404: a caller must never wait in vain
     return d;
 }

@@ -61,6 +61,12 @@ typedef struct {
     int64_t at_ms;
 } airmail_session;
 
+/* One publication of the plugin, at QoS 1, acknowledged by one receiver. */
+typedef struct {
+    uint32_t size, version;
+    airmail_str identity, topic, correlation_data;   /* identity: who acknowledged */
+} airmail_delivery;
+
 /* One call of a method of the table (REST, GraphQL, CLI and other plugins all come here). */
 typedef struct {
     uint32_t size, version;
@@ -142,6 +148,9 @@ typedef struct airmail_plugin_v1_t {
     void (*on_http)(void* plugin, const airmail_http* r);
     airmail_verdict (*on_connect)(void* plugin, airmail_str identity, airmail_str user, airmail_str password, airmail_str peer, uint64_t handle);
     void (*on_committed)(void* plugin);                          /* a batch of this lane has committed */
+    /* Later additions; a table whose `size` ends before one has not got it. */
+    void (*on_delivered)(void* plugin, const airmail_delivery* d); /* PUBACK of a message the plugin published; a hint: may be missing after a
+                                                                      crash or under overload */
 } airmail_plugin_v1_t;
 
 #ifdef __cplusplus

@@ -93,6 +93,11 @@ struct session_view {
     instant at = 0;
 };
 
+/// A publication of this plugin at QoS 1 was acknowledged. A hint: a crash or a full queue may swallow one.
+struct delivery_view {
+    std::string_view identity, topic, correlation_data;
+};
+
 /// A method call. Answer with reply(status, json): HTTP-like status; on errors {"code":"campaign.not_found","detail":"..."}.
 struct call_view {
     std::string_view method, params, caller, role, request_id, traceparent;
@@ -169,6 +174,7 @@ public:
         return verdict::ok;
     }
     virtual void committed() {}
+    virtual void delivered(delivery_view const&) {}
 
 protected:
     context& ctx;

@@ -66,6 +66,16 @@ public:
         }
         if (!holding_) finish();
     }
+    /// `identity` acknowledges what `P` published.
+    template <class P>
+    void delivered(std::string_view identity, std::string_view topic, std::string_view correlation_data) {
+        airmail_delivery d{};
+        d.size = sizeof d, d.version = AIRMAIL_ABI_VERSION, d.identity = str(identity), d.topic = str(topic), d.correlation_data = str(correlation_data);
+        for (auto& s : lane_.seats_)
+            if (s->table == make_descriptor<P>() && s->table->on_delivered)
+                lane_.step(*s, "delivered", topic, identity, 0, [&] { return s->table->on_delivered(s->body, &d), true; });
+        if (!holding_) finish();
+    }
     /// Calls a method as the table would: unknown 404, role too low 403. status 0 = the plugin has not answered.
     answer call(std::string_view method, std::string_view params = "{}", caller who = {}) {
         auto out = std::make_shared<answer>();

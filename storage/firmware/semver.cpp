@@ -91,6 +91,23 @@ std::strong_ordering compare_versions(std::string_view a, std::string_view b) {
     return a.compare(b) <=> 0;
 }
 
+/// From the version given up to, and without, the next one of the kind that is asked for; its pre-releases do not belong.
+bool version_range::span(std::string_view word, spread kind, std::vector<comparator>& out) {
+    auto low = version::parse(word);
+    if (!low) return false;
+    auto given = static_cast<std::size_t>(1 + std::count(word.begin(), word.begin() + static_cast<std::ptrdiff_t>(std::min(word.size(), word.find_first_of("-+"))), '.'));
+    auto up = given - 1;                                                   // 1.2.x: the last number rises
+    if (kind == spread::tilde) up = std::min<std::size_t>(up, 1);          // ~1.2.3: the second
+    if (kind == spread::caret)                                             // ^1.2.3: the first that is not 0
+        for (up = 0; up + 1 < given && low->numbers[up] == 0;) ++up;
+    if (low->numbers[up] == UINT64_MAX) return false;
+    version high;
+    for (std::size_t i = 0; i < up; ++i) high.numbers[i] = low->numbers[i];
+    high.numbers[up] = low->numbers[up] + 1, high.pre = {"0"};
+    out.push_back({op::ge, std::move(*low)}), out.push_back({op::lt, std::move(high)});
+    return true;
+}
+
 result<version_range> version_range::parse(std::string_view s) {
     version_range r;
     s = trim(s);
@@ -109,6 +126,14 @@ result<version_range> version_range::parse(std::string_view s) {
                 part.remove_prefix(1);
                 continue;
             }
+            if (part.front() == '~' || part.front() == '^') {
+                bool caret = part.front() == '^';
+                part = trim(part.substr(1));
+                auto word = part.substr(0, part.find_first_of(" ,<>=!~^"));
+                if (!span(word, caret ? spread::caret : spread::tilde, all)) return errc::bad_format;
+                part.remove_prefix(word.size());
+                continue;
+            }
             if (part.front() == '*') {
                 part.remove_prefix(1);
                 if (!part.empty() && part.front() != ' ' && part.front() != ',') return errc::bad_format;
@@ -122,7 +147,12 @@ result<version_range> version_range::parse(std::string_view s) {
                 break;
             }
             part = trim(part);
-            auto word = part.substr(0, part.find_first_of(" ,<>=!"));
+            auto word = part.substr(0, part.find_first_of(" ,<>=!~^"));
+            if (what == op::eq && (word.ends_with(".x") || word.ends_with(".X") || word.ends_with(".*"))) {
+                if (!span(word.substr(0, word.size() - 2), spread::last, all)) return errc::bad_format;
+                part.remove_prefix(word.size());
+                continue;
+            }
             auto v = version::parse(word);
             if (!v) return errc::bad_format;
             all.push_back({what, std::move(*v)});

@@ -28,6 +28,7 @@ struct version {
 std::strong_ordering compare_versions(std::string_view a, std::string_view b);
 
 /// "<v1.1.0 >=1.0", "< v1.1.0", ">=1 <2 || =3.1", "*", "": comparators joined by space or comma must all hold, "||" between alternatives.
+/// "~1.2.3" = >=1.2.3 <1.3.0-0, "^1.2.3" = >=1.2.3 <2.0.0-0, "1.2.x" = >=1.2 <1.3.0-0.
 class version_range {
 public:
     static result<version_range> parse(std::string_view s);
@@ -42,6 +43,8 @@ private:
         op what;
         version v;
     };
+    enum class spread { tilde, caret, last };
+    static bool span(std::string_view word, spread kind, std::vector<comparator>& out);
     bool any_ = false;
     std::vector<std::vector<comparator>> alternatives_;
 };

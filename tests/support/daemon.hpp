@@ -35,6 +35,13 @@ public:
         }
         return "exit " + std::to_string(code_) + ": " + said();
     }
+    /// After kill(): the same configuration under the same ports, for clients that come back by themselves.
+    std::string start_again() {
+        launch();
+        if (eventually([this] { return !alive() || ready() == 200; }) && alive()) return {};
+        if (alive()) return kill(), "not ready in time: " + said();
+        return "exit " + std::to_string(code_) + ": " + said();
+    }
     /// Starts without waiting, for configurations that are refused. @return exit code and words.
     outcome try_start() {
         choose_ports();

@@ -312,6 +312,21 @@ TEST_CASE("a rollback is inferred from a reboot into the old version, never from
         for (std::uint64_t c = 2; c <= 4; ++c) o = apply(r, {.what = event_kind::ready, .connection = conn + c}, t0 + 10 + std::int64_t(c), t);
         CHECK(r.why == reason::boot_loop);
         CHECK(o.has(poison));
+        // Every turn of the loop says the new version: no success, not for a moment.
+        auto now = t0 + 100;
+        for (int turn = 0; turn < 5; ++turn, now += 60'000) {
+            apply(r, {.what = event_kind::heartbeat_new, .first = true}, now, t);
+            apply(r, {.what = event_kind::heartbeat_new}, now + 30'000, t);
+            apply(r, {.what = event_kind::completed, .command = id_match::current, .version_new = true}, now + 31'000, t);
+            CHECK(r.why == reason::boot_loop);
+        }
+        // One session that lasts a probation is one.
+        apply(r, {.what = event_kind::heartbeat_new, .first = true}, now, t);
+        apply(r, {.what = event_kind::heartbeat_new}, now + t.probation - 1, t);
+        CHECK(r.why == reason::boot_loop);
+        apply(r, {.what = event_kind::heartbeat_new}, now + t.probation, t);
+        CHECK(r.at == stage::inferred);
+        CHECK(r.anomaly);
     }
 }
 

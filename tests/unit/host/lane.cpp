@@ -212,3 +212,28 @@ TEST_CASE("a hook over its budget is counted and named") {
     CHECK(h.lanes()[0]->counters().slow_hooks == 1);
     CHECK(r.out.logged("test.diary: message took"));
 }
+
+TEST_CASE("an acknowledgement reaches the plugin that published, and nobody else") {
+    rig r;
+    auto& h = r.with<diary, reader>();
+    CHECK(h.wants_deliveries());
+    h.delivered(message("devices/a/command", "x", "test.diary"), "a");
+    h.delivered(message("devices/a/command", "x", "test.reader"), "a");
+    h.delivered(message("devices/boom/command", "x", "test.diary"), "boom");
+    h.pump();
+    CHECK(r.number("SELECT count(*) FROM diary WHERE who = 'a' AND what = 'devices/a/command '") == 1);
+    CHECK(r.number("SELECT count(*) FROM diary") == 1);
+    CHECK(r.number("SELECT count(*) FROM airmail_dead_letters") == 1);
+}
+
+TEST_CASE("acknowledgements leave room for what must not be lost") {
+    rig r;
+    auto& h = r.with<diary>();
+    for (int i = 0; i < 20'000; ++i) h.delivered(message("devices/a/command", "x", "test.diary"), "a");
+    auto& n = h.lanes()[0]->counters();
+    CHECK(n.deliveries_dropped > 0);
+    h.post(session_event{.identity = "dev-9", .topic = "devices/dev-9/command", .connection = 3});
+    h.pump();
+    CHECK(n.session_events_dropped == 0);
+    CHECK(r.number("SELECT count(*) FROM diary WHERE who = 'dev-9'") == 1);
+}

@@ -53,6 +53,10 @@ public:
     void session(sdk::session_view const& s) override {
         ctx.sql("INSERT INTO diary(who, what) VALUES(?, ?)", {std::string{s.identity}, s.change == sdk::session_change::ready ? "ready" : "gone"});
     }
+    void delivered(sdk::delivery_view const& d) override {
+        ctx.sql("INSERT INTO diary(who, what) VALUES(?, ?)", {std::string{d.identity}, std::string{d.topic} + " " + std::string{d.correlation_data}});
+        if (d.topic == "devices/boom/command") throw std::runtime_error("it exploded");
+    }
     void tick(std::uint64_t id, sdk::instant) override { ctx.sql("INSERT INTO diary(who, what) VALUES('timer', ?)", {std::to_string(id)}); }
     void method(sdk::call_view const& c) override {
         if (c.method == "diary.never") return;

@@ -410,3 +410,157 @@ TEST_CASE("counters equal a recount after random streams of everything") {
         for (auto const& d : h.b.dead_letters()) FAIL_CHECK(d.plugin << " " << d.kind << " " << d.topic << ": " << d.why);
     }
 }
+
+TEST_CASE("sent becomes delivered with the device's PUBACK, once, and only for the command that is under way") {
+    house h;
+    h.upload();
+    h.device("d1"), h.device("d2");
+    h.campaign();
+    auto id = member(h.commands("d1").back().payload, "command_id");
+    auto events = h.b.value("SELECT count(*) FROM campaign_events");
+    h.b.delivered<airmail::plugins::campaign_plugin>("d1", "devices/d1/command", id);
+    h.b.delivered<airmail::plugins::campaign_plugin>("d2", "devices/d2/command", id);
+    CHECK(h.stage("d1") == "sent");
+    h.b.advance(250);
+    CHECK(h.stage("d1") == "delivered");
+    CHECK(h.stage("d2") == "sent");
+    CHECK(h.b.value("SELECT count(*) FROM campaign_events") == events);
+    // Delivered: it has the command, so it is given the longer time.
+    h.b.advance(30'000);
+    CHECK(h.commands("d1").size() == 1);
+    CHECK(h.commands("d2").size() == 2);
+    h.status("d1", "camp_789", "downloading");
+    h.b.delivered<airmail::plugins::campaign_plugin>("d1", "devices/d1/command", id);
+    h.b.advance(1000);
+    CHECK(h.stage("d1") == "downloading");
+    CHECK(h.drift() == 0);
+    CHECK(h.b.dead_letters().empty());
+}
+
+TEST_CASE("targets in RSQL: preview, create, late joiners, and a mistake with its place") {
+    house h;
+    h.upload();
+    h.device("a1"), h.device("a2"), h.device("b1"), h.device("old", "v1.1.0");
+    h.b.session_gone("a2");
+    REQUIRE(h.b.call("device.tag", R"({"id":"a1","add":["lab"]})").status == 200);
+    REQUIRE(h.b.call("device.attributes", R"({"id":"a2","set":{"group":"eu/north","rev":"7"}})").status == 200);
+    auto filter = std::string{R"("target_criteria":"(tag==lab,group==eu/*);fw=lt=1.1.0")"};
+    auto seen = h.b.call("campaign.preview", R"({"firmware_id":")" + h.firmware_id + "\"," + filter + "}");
+    INFO(seen.json);
+    REQUIRE(seen.status == 200);
+    CHECK(member(seen.json, "count") == "2");
+    CHECK(member(seen.json, "online") == "1");
+    CHECK(member(seen.json, "examples") == R"(["a1","a2"])");
+    CHECK(h.b.value("SELECT count(*) FROM campaign_devices") == 0);
+    h.campaign(R"(,"phases":"none","dynamic":true,)" + filter);
+    CHECK(h.b.value("SELECT count(*) FROM campaign_devices") == 2);
+    CHECK(h.commands("a1").size() == 1);
+    CHECK(h.commands("b1").empty());
+    h.b.call("device.tag", R"({"id":"b1","add":["roof"]})");
+    CHECK(h.b.value("SELECT count(*) FROM campaign_devices") == 2);
+    h.b.call("device.tag", R"({"id":"b1","add":["LAB"]})");
+    h.b.advance(0);
+    CHECK(h.b.value("SELECT count(*) FROM campaign_devices") == 3);
+    CHECK(h.commands("b1").size() == 1);
+    auto bad = h.b.call("campaign.create", R"({"name":"x","firmware_id":")" + h.firmware_id + R"(","target_criteria":"modle==TX"})");
+    CHECK(bad.status == 400);
+    CHECK(member(bad.json, "code") == "campaign.bad_criteria");
+    CHECK(member(bad.json, "detail").find("at character 1, before \"modle==TX\"") != std::string::npos);
+    CHECK(h.drift() == 0);
+}
+
+TEST_CASE("devices are listed by filter, page by page; a bare word is what the serial number begins with") {
+    house h;
+    for (int i = 0; i < 25; ++i) h.device("dev-" + std::to_string(100 + i), i % 2 ? "v1.0.2" : "v1.2.0");
+    std::string after;
+    int seen = 0, pages = 0;
+    do {
+        auto a = h.b.call("device.list", R"({"q":"fw=lt=1.1.0;id==dev-*","limit":5,"after":")" + after + "\"}");
+        INFO(a.json);
+        REQUIRE(a.status == 200);
+        CHECK(member(a.json, "total") == "12");
+        seen += static_cast<int>(boost::json::parse(a.json).at("devices").as_array().size()), ++pages;
+        auto next = boost::json::parse(a.json).at("next");
+        after = next.is_string() ? std::string{next.as_string().c_str()} : std::string{};
+    } while (!after.empty());
+    CHECK(seen == 12);
+    CHECK(pages == 3);
+    CHECK(member(h.b.call("device.list", R"({"q":"dev-11"})").json, "total") == "10");
+    auto bad = h.b.call("device.list", R"({"q":"fw=lt=new"})");
+    CHECK(bad.status == 400);
+    CHECK(member(bad.json, "code") == "registry.bad_filter");
+    CHECK(h.b.call("device.attributes", R"({"id":"dev-100","set":{"bad key":"x"}})").status == 400);
+    auto a = h.b.call("device.attributes", R"({"id":"dev-100","set":{"site":"Oslo"},"remove":["gone"]})");
+    CHECK(member(a.json, "attributes") == R"({"site":"Oslo"})");
+    CHECK(h.b.dead_letters().empty());
+}
+
+TEST_CASE("a campaign that fails stops itself, bars the version for the model, and goes on when somebody has looked") {
+    house h;
+    h.upload();
+    for (int i = 0; i < 12; ++i) h.device("d" + std::to_string(i));
+    h.campaign(R"(,"phases":"none","max_in_flight":6)");
+    // Six in a row: each fails in a way that is not tried again.
+    int failed = 0;
+    for (int i = 0; i < 12 && h.state() == "active/running"; ++i) {
+        auto id = "d" + std::to_string(i);
+        if (h.stage(id) != "sent") continue;
+        h.status(id, "camp_789", "failed", R"(,"reason":"incompatible")");
+        ++failed;
+    }
+    CHECK(failed == 6);
+    CHECK(h.state() == "active/paused");
+    CHECK(h.b.text("SELECT reason FROM campaigns") == "policy: too many failures: 6 of 6 finished devices");
+    CHECK(h.b.value("SELECT count(*) FROM alerts WHERE kind = 'campaign_stopped'") == 1);
+    CHECK(member(h.b.call("campaign.poisoned").json, "poisoned").find(R"("model":"TX-100","version":"v1.1.0")") != std::string::npos);
+    auto commands = h.b.metric("airmail_campaign_commands_total");
+    h.b.advance(60'000);
+    CHECK(h.b.metric("airmail_campaign_commands_total") == commands);
+    auto another = R"({"campaign_id":"other","name":"x","phases":"none","firmware_id":")" + h.firmware_id + "\"}";
+    REQUIRE(h.b.call("campaign.create", another).status == 201);
+    auto refused = h.b.call("campaign.start", R"({"id":"other"})");
+    CHECK(refused.status == 409);
+    CHECK(member(refused.json, "code") == "campaign.poisoned");
+    SUBCASE("resumed: counted anew") {
+        CHECK(h.b.call("campaign.resume", R"({"id":"camp_789"})").status == 200);
+        h.b.advance(0);
+        CHECK(h.b.metric("airmail_campaign_commands_total") > commands);
+        CHECK(h.b.call("campaign.start", R"({"id":"other"})").status == 200);
+    }
+    SUBCASE("lifted for the other campaign") {
+        CHECK(h.b.call("campaign.unpoison", R"({"model":"TX-100","version":"v1.1.0"})").status == 200);
+        CHECK(h.b.call("campaign.unpoison", R"({"model":"TX-100","version":"v1.1.0"})").status == 404);
+        CHECK(h.b.call("campaign.start", R"({"id":"other"})").status == 200);
+    }
+    CHECK(h.drift() == 0);
+    CHECK(h.b.dead_letters().empty());
+}
+
+TEST_CASE("explain names the first condition that is not met, and what would change it") {
+    house h;
+    h.upload();
+    h.device("d1"), h.device("new", "v1.2.0"), h.device("off");
+    h.b.session_gone("off");
+    h.b.call("device.tag", R"({"id":"d1","add":["lab"]})"), h.b.call("device.tag", R"({"id":"off","add":["lab"]})");
+    REQUIRE(h.b.call("campaign.create", R"({"campaign_id":"c","name":"x","phases":"none","max_in_flight":1,"target_criteria":"tag==lab","firmware_id":")" + h.firmware_id + "\"}").status == 201);
+    h.device("late");
+    auto ask = [&](char const* device, char const* what = "condition") {
+        auto a = h.b.call("campaign.explain", std::string{R"({"id":"c","device":")"} + device + "\"}");
+        INFO(a.json);
+        REQUIRE(a.status == 200);
+        return member(a.json, what);
+    };
+    CHECK(ask("d1") == "campaign");
+    CHECK(ask("d1", "change") == "campaign start");
+    CHECK(ask("new", "why") == "Not in the target: its version is newer (TX-100, v1.2.0).");
+    CHECK(ask("late", "why") == "Not in the target: the filter tag==lab does not hold.");
+    h.b.call("device.tag", R"({"id":"late","add":["lab"]})");
+    CHECK(ask("late", "why").find("takes no late joiners") != std::string::npos);
+    REQUIRE(h.b.call("campaign.start", R"({"id":"c"})").status == 200);
+    h.b.advance(3'600'000 * 3);
+    CHECK(ask("off") == "offline");
+    CHECK(ask("off", "why").find("offline for 3 h") != std::string::npos);
+    CHECK(h.b.call("campaign.explain", R"({"id":"c","device":"nobody"})").status == 404);
+    h.b.call("campaign.pause", R"({"id":"c","reason":"lunch"})");
+    CHECK(ask("off", "why") == "The campaign is paused: lunch.");
+}

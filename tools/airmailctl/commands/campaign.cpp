@@ -24,11 +24,13 @@ struct create_options {
     std::string name, firmware, criteria, model, fw_version, phases;
     std::vector<std::string> devices, tags;
     std::int64_t max_in_flight = 0, rate = 0;
-    bool start = false, dynamic = false, allow_downgrade = false;
+    bool start = false, dynamic = false, allow_downgrade = false, preview = false;
 };
 
 json::object creation(create_options const& o) {
-    json::object target = o.criteria.empty() ? json::object{} : json::parse(o.criteria).as_object();
+    json::object target;
+    if (auto first = o.criteria.find_first_not_of(' '); first != std::string::npos && o.criteria[first] != '{') target["q"] = o.criteria;
+    else if (!o.criteria.empty()) target = json::parse(o.criteria).as_object();
     if (!o.model.empty()) target["model"] = o.model;
     if (!o.fw_version.empty()) target["fw_version"] = o.fw_version;
     if (!o.devices.empty()) target["devices"] = json::value_from(o.devices);
@@ -92,7 +94,9 @@ struct explain_options { std::string id, device; };
 
 void add_steps(CLI::App& campaign, context& c) {
     for (auto [verb, doc] : {std::pair{"start", "begin admitting devices"}, {"pause", "stop admitting; devices under way go on"}, {"resume", "go on after a pause"},
-                             {"advance", "next phase now, whatever the gate says (audited)"}, {"cancel", "call back what can be called back, and say what could not"}})
+                             {"advance", "next phase now, whatever the gate says (audited)"},
+                             {"approve", "say yes to somebody else's campaign (ota_approval)"}, {"deny", "say no to it"},
+                             {"revert", "make the opposite campaign for the devices that took its image"}, {"cancel", "call back what can be called back, and say what could not"}})
         command<id_options>(campaign, verb, doc, [](CLI::App& s, id_options& o) {
             s.add_option("id", o.id, "campaign")->required();
             s.add_option("--reason", o.reason, "kept with the campaign and in the audit log");
@@ -111,7 +115,8 @@ void add_campaign(CLI::App& app, context& c) {
     command<create_options>(campaign, "create", "make a campaign; counters.total is the number of devices it would reach", [](CLI::App& s, create_options& o) {
         s.add_option("--name", o.name, "for people")->required();
         s.add_option("--firmware", o.firmware, "firmware_id (airmailctl firmware list)")->required();
-        s.add_option("--target", o.criteria, R"(criteria as JSON: {"model":"TX-100","fw_version":"< v1.1.0"})");
+        s.add_option("--target", o.criteria, R"(a filter: 'model==TX-100;fw=lt=1.1.0', or JSON: {"model":"TX-100","fw_version":"< v1.1.0"})");
+        s.add_flag("--preview", o.preview, "only say who it would be for");
         s.add_option("--model", o.model, "criterion: this model");
         s.add_option("--fw-version", o.fw_version, "criterion: versions now running, e.g. \"< v1.1.0\"");
         s.add_option("--device", o.devices, "criterion: these devices (repeatable)");
@@ -122,7 +127,7 @@ void add_campaign(CLI::App& app, context& c) {
         s.add_flag("--start", o.start, "start at once");
         s.add_flag("--dynamic", o.dynamic, "devices that match later join");
         s.add_flag("--allow-downgrade", o.allow_downgrade, "also devices that run a newer version");
-    }, [&c](create_options const& o) { print(c, c.broker().post("/api/v1/campaigns", creation(o))); });
+    }, [&c](create_options const& o) { print(c, c.broker().post(o.preview ? "/api/v1/campaigns/preview" : "/api/v1/campaigns", creation(o))); });
     add_steps(campaign, c);
     command<list_options>(campaign, "list", "newest first", [](CLI::App& s, list_options& o) {
         s.add_option("--status", o.status, "pending, active, completed or cancelled");
