@@ -55,6 +55,7 @@ struct world {
     world_limits limits;
     router::interest interest;
     std::vector<mqtt*> shards;                 // filled by make_protocol
+    std::atomic<bool> publish_revoked_wills{false};   // device_revoked_will
     std::atomic<bool> draining{false};         // new CONNECTs get 0x8B
 };
 

@@ -23,6 +23,8 @@ public:
     connection(connection const&) = delete;
     connection& operator=(connection const&) = delete;
 
+    /// True when the authority of its certificate has taken that back. Asks the lists of now.
+    bool revoked() const;
     /// Hands the CONNECT to the protocol. `a` is the arrival it was made from.
     void start(arrival const& a);
 
@@ -56,6 +58,8 @@ private:
     void logged_in();
     void finish();
     void watch();
+    /// Tells the poller, or the tunnel's end, what this waits for. False when the kernel refuses.
+    bool begin_watching();
 
     // Ending
     void end(errc why);
