@@ -113,9 +113,14 @@ boost::system::result<identity> identify(X509 const* certificate, certificate_so
     return who;
 }
 
+bool valid_common_name(std::string_view name) {
+    constexpr std::size_t bytes_max = 256;
+    return !name.empty() && name.size() <= bytes_max && !has_control(name) && name.find_first_of("+#") == name.npos;
+}
+
 boost::system::result<std::string> common_name(X509 const* certificate) {
     auto text = from_subject(certificate);
-    if (text && (text->empty() || has_control(*text))) return errc::bad_identity;
+    if (text && !valid_common_name(*text)) return errc::bad_identity;
     return text;
 }
 

@@ -34,6 +34,8 @@ void remember_certificate(x509_st const* certificate, identity& into);
 
 /// Mosquitto's use_identity_as_username: the common name, under the same rules of ambiguity but any text without controls.
 boost::system::result<std::string> common_name(x509_st const* certificate);
+/// May this text be such a name? Not empty, without control characters, NUL, `+` or `#`, at most 256 bytes.
+bool valid_common_name(std::string_view name);
 /// Mosquitto's use_subject_as_username: the subject as RFC 2253 writes it.
 boost::system::result<std::string> subject_name(x509_st const* certificate);
 

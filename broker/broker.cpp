@@ -21,6 +21,7 @@ broker::~broker() { stop(); }
 void broker::add(airmail_plugin_v1_t const& plugin) { house_->built_in.push_back(&plugin); }
 
 void broker::serve_web(std::unique_ptr<sdk::web_service> service) { house_->web = std::move(service); }
+void broker::on_reload_request(std::function<void(reload_answer)> f) { house_->ask_reload = std::move(f); }
 
 void broker::start() {
     for (auto const& f : house_->settings.findings())  // airmaild has printed them all; who embeds us hears the first
@@ -50,18 +51,24 @@ std::vector<std::string> broker::reload(config::config const& fresh) {
             if (l.name() != d.name) continue;
             net::origin next;
             why.clear();
-            if (reload_origin(l, d.origin, next, why)) d.origin = next, d.listener->reload(next), said.push_back("reload: listener " + d.name + " has its certificates and limits anew");
-            else said.push_back("reload: " + why);
+            if (reload_origin(l, d.origin, next, why)) {
+                std::lock_guard hold(h.doors_lock);
+                d.origin = next;
+                d.listener->reload(next), said.push_back("reload: listener " + d.name + " has its certificates and limits anew");
+            } else said.push_back("reload: " + why);
         }
     if (h.web_tls) {
         auto done = h.web_tls->reload();
         said.push_back(done ? std::string("reload: HTTPS certificate read again") : "reload: HTTPS certificate refused, the running one stays: " + done.error().text);
     }
+    h.world.publish_revoked_wills = fresh.text("device_revoked_will") == "publish";
     if (h.network) {
         h.network->doors().set(admission_of(fresh));
         h.network->front().set(front_door_of(fresh));
         h.network->limit_memory(memory_of(fresh));
+        h.network->cut_revoked();
     }
+    h.warn_of_certificates();
     for (auto const& c : config::differences(h.settings, fresh))
         if (!c.now) said.push_back(fmt::format("reload: {}{}{} changes from `{}` to `{}` at the next restart", c.place, c.place.empty() ? "" : ": ", c.name, c.before, c.after));
     h.settings = fresh;

@@ -9,8 +9,11 @@
 //     b.stop();
 
 #include "broker/config/config.hpp"
+#include "broker/log/log.hpp"
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -61,6 +64,18 @@ public:
     /// Applies what may be applied of a new configuration: certificates, ACL, passwords, log level. A bad one keeps the old.
     /// Returns what was applied and what needs a restart, one line each.
     std::vector<std::string> reload(config::config const& fresh);
+
+    using reload_answer = std::function<void(std::vector<std::string>)>;
+    /// How the program that embeds this takes a reload asked for over the control socket (POST /api/v1/reload): it calls
+    /// reload() on its own thread and gives the lines back. Called on the HTTP thread. Before start().
+    void on_reload_request(std::function<void(reload_answer)> f);
+
+    /// True when every shard answered within this time: the service manager's watchdog asks.
+    bool responsive(std::chrono::milliseconds within);
+    /// What SIGUSR2 writes into the log: counts, and every subscription (the first 10,000), one line each.
+    std::vector<std::string> report();
+    /// Publishes a log line on `$SYS/broker/log/` and its letter (D, N, W, E), for `log_dest topic`. Any thread, while started.
+    void publish_log(log::level l, std::string_view line);
 
     /// Readiness false, listeners closed, v5 clients told 0x8B, what is queued committed. Blocks at most `airmail_drain_timeout`.
     void drain();

@@ -74,6 +74,7 @@ void broker::house::make_shards() {
     if (n == 0) n = std::max(1u, std::thread::hardware_concurrency());
     shards = shard::make_shards(std::min(n, 64u));
     world.store = store.get();
+    world.publish_revoked_wills = settings.text("device_revoked_will") == "publish";
     world.wall_s = [] { return wall_ms() / 1000; };
     world.limits.retained.messages = static_cast<std::size_t>(settings.number("limit_retained_total"));
     world.limits.retained.bytes = settings.size("limit_retained_total_size");
@@ -155,9 +156,9 @@ void broker::house::open_doors() {
     for (auto const& l : settings.listeners()) {
         auto options = listener_options_of(l);
         auto const from = options.from;
-        auto const address = options.address;
+        auto const address = l.unix_path.empty() ? options.address : l.unix_path;
         auto opened = network->listen(std::move(options));
-        if (!opened) throw startup_error(opened.error().code == EACCES ? 77 : 69, fmt::format("listener {}: {}", l.name(), opened.error().text));
+        if (!opened) throw startup_error(opened.error().code == EACCES || opened.error().code == EPERM ? 77 : 69, fmt::format("listener {}: {}", l.name(), opened.error().text));
         doors.push_back({*opened, from, l.name()});
         bound.push_back({l.name(), address, (*opened)->port()});
         if (!l.local_only) continue;
@@ -171,6 +172,8 @@ void broker::house::open_doors() {
 
 void broker::house::open_http() {
     own_paths = std::make_unique<house_paths>(directory + "/registry.db", world);
+    own_paths->certificates = [this] { return server_certificates(); };
+    own_paths->reload = ask_reload;
     // Without HTTPS nobody could reach the page: then there is none, and the control socket has REST alone.
     bool const paged = web && !settings.text("http_certfile").empty() && settings.number("http_port") != 0;
     rest::parts parts{*plugins, *own_paths, *images, settings.size("http_upload_max"), [this] { return not_ready(); }, paged ? web.get() : nullptr};
@@ -257,6 +260,14 @@ void broker::house::run() {
     probes.emplace_back(kind::counter, "airmail_admin_transfers_cut_total", "File transfers cut by revocation.", web(&hc::transfers_cut));
     probes.emplace_back(kind::counter, "airmail_admin_refused_connections_total", "HTTP connections refused at the cap or at the control socket.", web(&hc::connections_refused));
     open_web();
+    for (auto const& r : server_certificates())
+        probes.emplace_back(kind::gauge, "airmail_net_certificate_left_days", "Days until the certificate that a listener shows expires.",
+                            [this, name = r.listener] {
+                                for (auto const& now : server_certificates())
+                                    if (now.listener == name) return static_cast<double>(days_left(now.not_after, wall_ms() / 1000));
+                                return 0.0;
+                            }, metrics::labels{{"listener", r.listener}});
+    shards.front()->post_external([this] { warn_daily(); });
     serving = true;
     http->start();
     for (auto const& b : bound) log::info("net", {{"listener", b.name}, {"port", b.port}}, "listening");

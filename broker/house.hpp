@@ -3,6 +3,7 @@
 
 #include "broker/admin/http_server.hpp"
 #include "broker/broker.hpp"
+#include "broker/certificates.hpp"
 #include "broker/gate.hpp"
 #include "broker/handlers/mqtt.hpp"
 #include "broker/handlers/recovery.hpp"
@@ -15,6 +16,7 @@
 #include "broker/web_house.hpp"
 
 #include <atomic>
+#include <mutex>
 #include <thread>
 
 namespace airmail {
@@ -34,6 +36,11 @@ struct broker::house {
     void run();
 
     std::string not_ready() const;
+    /// The certificates we show, as they are now.
+    std::vector<certificate_row> server_certificates() const;
+    /// A line in the log for each of them that ends within 30 days. At start, at each reload, once a day.
+    void warn_of_certificates();
+    void warn_daily();
     std::string option(std::string_view plugin, std::string_view key) const;
 
     config::config settings;
@@ -55,6 +62,9 @@ struct broker::house {
     std::unique_ptr<net::network> network;
     struct door { net::listener* listener; net::origin origin; std::string name; };
     std::vector<door> doors;
+    mutable std::mutex doors_lock;               // origins of doors: a reload writes them, certificates are asked for anywhere
+    shard::reminder tomorrow;
+    std::function<void(reload_answer)> ask_reload;   // broker::on_reload_request
     std::vector<broker::bound> bound;
     std::shared_ptr<net::tls> web_tls;
     std::unique_ptr<house_paths> own_paths;

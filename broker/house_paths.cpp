@@ -72,6 +72,8 @@ std::vector<house_paths::path> const& house_paths::paths() {
         {"session.list", "GET", "/api/v1/sessions", "viewer", &house_paths::list_sessions},
         {"session.kick", "DELETE", "/api/v1/sessions/", "operator", &house_paths::kick},
         {"acl.explain", "GET", "/api/v1/acl/explain", "viewer", &house_paths::explain},
+        {"certificate.list", "GET", "/api/v1/certificates", "viewer", &house_paths::list_certificates},
+        {"config.reload", "POST", "/api/v1/reload", "admin", &house_paths::ask_reload},
         {"audit.list", "GET", "/api/v1/audit", "admin", &house_paths::list_audit},
         {"audit.verify", "GET", "/api/v1/audit/verify", "admin", &house_paths::verify_audit},
     };
@@ -228,6 +230,40 @@ void house_paths::list_audit(admin::request const& r, std::string const&, admin:
 void house_paths::verify_audit(admin::request const&, std::string const&, admin::responder done) {
     auto const v = sq::audit_verify(db_);
     answer(done, {{"intact", v.good}, {"rows", v.rows}, {"first_bad_seq", v.broken_at}, {"why", v.why}, {"head", v.head}});
+}
+
+void house_paths::list_certificates(admin::request const& r, std::string const&, admin::responder done) {
+    auto const now = wall_ms() / 1000;
+    auto const text = parameter(r, "days");
+    std::int64_t const within = text.empty() ? certificate_alarm_days : std::atoll(text.c_str());
+    json::array servers;
+    for (auto const& c : certificates ? certificates() : std::vector<certificate_row>{}) {
+        json::object o{{"listener", c.listener}, {"not_after", c.not_after}, {"days_left", days_left(c.not_after, now)}, {"alarm", days_left(c.not_after, now) < certificate_alarm_days}};
+        if (c.lists) o["revoked"] = c.revoked, o["lists"] = c.lists, o["next_update"] = c.next_update;
+        servers.push_back(std::move(o));
+    }
+    // Of devices only those who are here can be known: what is not connected shows no certificate.
+    handlers::list(world_, [done, servers = std::move(servers), now, within](std::vector<handlers::session_info> rows) mutable {
+        constexpr std::size_t most = 10'000;
+        json::array devices;
+        std::size_t expiring = 0;
+        for (auto const& s : rows) {
+            if (!s.certificate_not_after || days_left(s.certificate_not_after, now) >= within) continue;
+            if (++expiring > most) continue;
+            devices.push_back(json::object{{"identity", s.identity}, {"client_id", s.client_id}, {"serial", s.certificate_serial}, {"not_after", s.certificate_not_after}, {"days_left", days_left(s.certificate_not_after, now)}});
+        }
+        answer(done, {{"servers", std::move(servers)}, {"devices", std::move(devices)}, {"devices_expiring", expiring}, {"days", within}});
+    });
+}
+
+void house_paths::ask_reload(admin::request const& r, std::string const&, admin::responder done) {
+    if (!reload) return done(admin::problem(501, "broker.no_reload", "the program around this broker takes no reload from here", r.request_id));
+    sq::audit_append(db_, deed(r, "config.reload", "configuration"));
+    reload([done](std::vector<std::string> said) {
+        json::array lines;
+        for (auto& line : said) lines.emplace_back(std::move(line));
+        answer(done, {{"lines", std::move(lines)}});
+    });
 }
 
 }

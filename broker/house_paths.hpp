@@ -4,6 +4,7 @@
 
 #include "acl/engine.hpp"
 #include "broker/admin/backend.hpp"
+#include "broker/certificates.hpp"
 #include "broker/handlers/world.hpp"
 #include "storage/sqlite/db.hpp"
 
@@ -28,6 +29,10 @@ public:
 
     /// The paths as methods, for whoever lists them.
     std::vector<sdk::web_method> methods() const;
+    /// The certificates we show. Called on the HTTP thread.
+    std::function<std::vector<certificate_row>()> certificates;
+    /// Asks for a reload; the answer may come on any thread. Empty: nobody can.
+    std::function<void(std::function<void(std::vector<std::string>)>)> reload;
 
 private:
     using handler = void (house_paths::*)(admin::request const&, std::string const& id, admin::responder);
@@ -40,6 +45,8 @@ private:
     void list_sessions(admin::request const& r, std::string const&, admin::responder done);
     void kick(admin::request const& r, std::string const& identity, admin::responder done);
     void explain(admin::request const& r, std::string const&, admin::responder done);
+    void list_certificates(admin::request const& r, std::string const&, admin::responder done);
+    void ask_reload(admin::request const& r, std::string const&, admin::responder done);
     void list_audit(admin::request const& r, std::string const&, admin::responder done);
     void verify_audit(admin::request const& r, std::string const&, admin::responder done);
 

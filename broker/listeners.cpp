@@ -1,6 +1,7 @@
 #include "broker/listeners.hpp"
 
 #include "acl/certificate.hpp"
+#include "acl/device_id.hpp"
 #include "broker/config/limits.hpp"
 
 #include <algorithm>
@@ -93,6 +94,46 @@ net::identity_reader reader_of(config::listener const& l) {
     };
 }
 
+/// Who it is when a proxy did the TLS: the common name, under the rules that hold for certificates of this listener.
+net::common_name_reader common_name_reader_of(config::listener const& l) {
+    if (!l.device() && !l.flag("use_identity_as_username")) return {};
+    return [device = l.device()](std::string_view name, acl::identity& out, std::string& why) {
+        bool const good = device ? acl::valid_device_id(name) : acl::valid_common_name(name);
+        if (!good) return why = name.empty() ? "the proxy told no common name" : "the common name that the proxy told is not an identity", false;
+        out.name = name;
+        if (device) out.role = "device";
+        out.how = acl::proof::certificate;
+        return true;
+    };
+}
+
+std::shared_ptr<net::proxy_rules const> proxy_of(config::listener const& l) {
+    auto const version = l.number("enable_proxy_protocol");
+    if (version == 0) return nullptr;
+    auto r = std::make_shared<net::proxy_rules>();
+    r->version = static_cast<unsigned>(version);
+    r->require_tls = l.flag("proxy_protocol_v2_require_tls");
+    for (auto const& text : l.list("airmail_proxy_from")) {
+        auto range = net::address_range::parse(text);
+        if (!range) throw startup_error(78, fmt::format("listener {}: airmail_proxy_from ({}): \"{}\" is no address, no range such as 10.0.0.0/8, and not unix", l.name(), l.where("airmail_proxy_from"), text));
+        r->from.push_back(*range);
+    }
+    r->everybody = r->from.empty();
+    return r;
+}
+
+std::shared_ptr<net::websocket_rules const> websocket_of(config::listener const& l) {
+    if (l.protocol() != "websockets") return nullptr;
+    auto r = std::make_shared<net::websocket_rules>();
+    r->path = l.text("http_websocket_path");
+    r->origins = l.list("websockets_origin");
+    // Mosquitto lets every page in until a line says otherwise; a device is no page.
+    r->any_origin = r->origins.empty() && !l.device();
+    r->header_bytes_max = narrow<std::uint32_t>(l.size("limit_http_header"));
+    r->message_bytes_max = l.size("limit_websocket_message");
+    return r;
+}
+
 void fill(config::listener const& l, net::origin& o) {
     auto const m = config::limits_of(l);
     o.rules = rules_of(l, m);
@@ -103,6 +144,9 @@ void fill(config::listener const& l, net::origin& o) {
     o.limits.connections = m.connections;
     o.limits.flapping = {m.client_logins, 60'000, m.client_backoff.count(), m.client_backoff_max.count()};
     o.read_identity = reader_of(l);
+    o.proxy = proxy_of(l);
+    o.read_common_name = common_name_reader_of(l);
+    o.websocket = websocket_of(l);
 }
 
 }
@@ -111,12 +155,16 @@ net::listener_options listener_options_of(config::listener const& l) {
     net::listener_options o;
     o.address = l.local_only ? "127.0.0.1" : l.address;
     o.port = l.port;
+    o.unix_path = l.unix_path;
+    if (auto const mode = l.text("airmail_unix_mode"); !mode.empty()) o.unix_mode = static_cast<unsigned>(std::strtoul(std::string(mode).c_str(), nullptr, 8));
+    o.device = l.text("bind_interface");
+    if (auto const d = l.text("socket_domain"); !d.empty()) o.only = d == "ipv4" ? net::listener_options::family::ipv4 : net::listener_options::family::ipv6;
     fill(l, o.from);
     if (l.tls()) {
         auto made = net::tls::make(tls_of(l));
         if (!made) throw startup_error(78, fmt::format("listener {}: {}", l.name(), made.error().text));
         o.from.security = *made;
-    } else if (l.device()) {
+    } else if (l.device() && !o.from.proxy) {
         throw startup_error(78, fmt::format("listener {}: a device listener needs certfile, keyfile and cafile", l.name()));
     }
     return o;
@@ -124,7 +172,11 @@ net::listener_options listener_options_of(config::listener const& l) {
 
 bool reload_origin(config::listener const& l, net::origin const& running, net::origin& fresh, std::string& why) {
     fresh = running;
-    fill(l, fresh);
+    try {
+        fill(l, fresh);
+    } catch (startup_error const& e) {
+        return why = std::string{e.what()} + " (the running settings are kept)", false;
+    }
     if (!running.security) return true;
     auto done = running.security->reload(tls_of(l));
     if (!done) why = fmt::format("listener {}: {} (the running certificates are kept)", l.name(), done.error().text);
@@ -145,6 +197,7 @@ std::shared_ptr<net::tls> https_tls(config::config const& c) {
 
 net::admission_limits admission_of(config::config const& c) {
     net::admission_limits a;
+    if (auto const most = c.number("global_max_connections"); most >= 0) a.connections = narrow<std::uint32_t>(most);
     a.connections_per_address = static_cast<std::uint32_t>(c.number("limit_connections_per_address"));
     a.unauthenticated = static_cast<std::uint32_t>(c.number("limit_unauthenticated_connections"));
     a.rate = static_cast<std::uint32_t>(c.number("limit_accept_rate"));

@@ -35,6 +35,8 @@ void check_tls(listener const& l, speaker const& s) {
     bool const cert = !l.text("certfile").empty(), key = !l.text("keyfile").empty();
     bool const ca = !l.text("cafile").empty() || !l.text("capath").empty();
     if (cert != key) s.error(cert ? "certfile without keyfile" : "keyfile without certfile");
+    if (l.text("protocol") == "websockets" && l.flag("require_certificate") && cert && l.list("websockets_origin").empty() && !l.device())
+        s.warn("websockets_origin is not set: any page a browser shows may connect with the user's certificate");
     if (l.flag("require_certificate") && cert && !ca) s.error("require_certificate needs cafile or capath");
     if (!l.device() && l.flag("require_certificate") && !cert) s.error("require_certificate needs certfile and keyfile");
     if (l.text("protocol") == "http_api") s.error("protocol http_api is Mosquitto's; Airmail's own is set by http_*");
@@ -43,7 +45,33 @@ void check_tls(listener const& l, speaker const& s) {
     if (cert && l.device() && version == "tlsv1.2") s.warn("tls_version tlsv1.2: devices may connect with less than TLS 1.3");
 }
 
+/// A proxy does the TLS, says so, and is known.
+bool behind_proxy(listener const& l) { return l.number("enable_proxy_protocol") == 2 && !l.list("airmail_proxy_from").empty(); }
+
+void check_proxy(listener const& l, speaker const& s) {
+    auto const version = l.number("enable_proxy_protocol");
+    if (version == 0 && l.flag("proxy_protocol_v2_require_tls")) s.error("proxy_protocol_v2_require_tls needs enable_proxy_protocol 2");
+    if (version == 1 && l.flag("proxy_protocol_v2_require_tls")) s.error("proxy_protocol_v2_require_tls: version 1 of the PROXY protocol does not tell; write enable_proxy_protocol 2");
+    if (version == 0 || !l.list("airmail_proxy_from").empty()) return;
+    if (l.device()) s.error("enable_proxy_protocol needs airmail_proxy_from on a device listener: who may speak for others");
+    else if (!loopback(l)) s.warn("enable_proxy_protocol without airmail_proxy_from: whoever reaches the port may claim any address");
+}
+
+void check_socket(listener const& l, speaker const& s) {
+    if (l.unix_path.empty()) return;
+    auto const mode = l.text("airmail_unix_mode");
+    bool const octal = !mode.empty() && mode.size() <= 4 && mode.find_first_not_of("01234567") == mode.npos;
+    if (!octal) s.error("airmail_unix_mode: expected an octal mode such as 0660, got \"" + std::string{mode} + '"');
+    if (!l.text("bind_interface").empty()) s.error("bind_interface has no meaning for a unix socket");
+}
+
 void check_device(listener const& l, speaker const& s) {
+    if (behind_proxy(l) && l.text("certfile").empty()) {
+        if (!l.flag("proxy_protocol_v2_require_tls")) s.error("device_listener behind a proxy needs proxy_protocol_v2_require_tls true");
+        if (l.text("device_identity") != "cn") s.error("device_listener behind a proxy needs device_identity cn: the PROXY protocol tells no other name");
+        if (l.allow_anonymous()) s.error("device_listener: allow_anonymous cannot be true");
+        return;
+    }
     if (l.text("certfile").empty()) s.error("device_listener needs certfile and keyfile");
     if (l.text("cafile").empty() && l.text("capath").empty()) s.error("device_listener needs cafile or capath");
     if (!l.flag("require_certificate")) s.error("device_listener: require_certificate cannot be false");
@@ -63,10 +91,9 @@ void check_risks(listener const& l, speaker const& s) {
 
 void check_listener(listener const& l, std::vector<finding>& out) {
     speaker const s{l, out};
-    // Said, because the port would be opened and speak something else: for a unix socket even to the whole network.
-    if (l.unix_path.starts_with('/')) s.error("unix sockets are not served yet; listen on a port of 127.0.0.1");
-    if (l.text("protocol") == "websockets") s.error("protocol websockets is not served yet; only mqtt is");
     check_tls(l, s);
+    check_proxy(l, s);
+    check_socket(l, s);
     if (l.device()) check_device(l, s);
     else check_risks(l, s);
 }

@@ -5,19 +5,18 @@
 namespace airmail::config {
 namespace {
 
-/// Mosquitto lists kinds, we have levels: the least severe kind that is asked for decides.
-log::level least_of(std::vector<std::string> const& kinds) {
-    if (kinds.empty()) return log::level::info;
-    auto least = log::level::off;
+/// Mosquitto's kinds as our levels; several lines add up, and `none` is only alone what it says.
+std::vector<log::level> levels_of(std::vector<std::string> const& kinds) {
+    std::vector<log::level> out;
     for (auto const& k : kinds) {
-        auto l = log::level::info;   // notice, information, subscribe, unsubscribe, websockets
-        if (k == "all" || k == "debug" || k == "internal") l = log::level::debug;
-        else if (k == "warning") l = log::level::warn;
-        else if (k == "error") l = log::level::error;
-        else if (k == "none") l = log::level::off;
-        least = std::min(least, l);
+        if (k == "all") out.insert(out.end(), {log::level::debug, log::level::info, log::level::warn, log::level::error});
+        else if (k == "debug" || k == "internal") out.push_back(log::level::debug);
+        else if (k == "warning") out.push_back(log::level::warn);
+        else if (k == "error") out.push_back(log::level::error);
+        else if (k != "none") out.push_back(log::level::info);   // notice, information, subscribe, unsubscribe, websockets
     }
-    return least;
+    if (out.empty() && !kinds.empty()) out.push_back(log::level::off);
+    return out;
 }
 
 }
@@ -26,7 +25,9 @@ log::options log_options(config const& c, bool verbose, bool quiet, std::functio
     log::options o;
     o.to.clear();
     o.as = c.text("log_format") == "json" ? log::format::json : log::format::text;
-    o.least = verbose ? log::level::debug : least_of(c.list("log_type"));
+    if (verbose) o.least = log::level::debug;
+    else o.only = levels_of(c.list("log_type"));
+    if (!o.only.empty()) o.least = *std::min_element(o.only.begin(), o.only.end());
     o.timestamps = c.flag("log_timestamp");
     o.timestamp_format = c.text("log_timestamp_format");
     o.syslog_facility = "local" + std::to_string(c.number("log_facility"));

@@ -14,6 +14,11 @@ constexpr directive rows[] = {
     {.name = "device_identity", .kind = choice, .where = scope::both, .standard = "san_uri", .doc = "The one certificate field that names a device.", .choices = "san_uri san_dns cn"},
     {.name = "device_uri_prefix", .where = scope::both, .standard = "urn:airmail:device:", .doc = "What stands before the serial number when device_identity is san_uri."},
 
+    {.name = "device_revoked_will", .kind = choice, .where = all, .standard = "drop", .doc = "What becomes of the will of a device that is cut because its certificate was revoked.", .choices = "drop publish", .reloadable = true},
+    {.name = "airmail_unix_mode", .where = scope::both, .standard = "0660", .doc = "File mode of a unix socket listener, in octal: who may write may connect."},
+    {.name = "airmail_proxy_from", .where = scope::both, .standard = "", .doc = "Proxies that speak for others: an address, a range such as 10.0.0.0/8, or unix; all others connect for themselves. When not set, everybody must send the header.", .reloadable = true, .repeats = true},
+    {.name = "http_websocket_path", .where = scope::both, .standard = "", .doc = "The one path at which a WebSocket listener answers, such as /mqtt; when not set, every path.", .reloadable = true},
+
     {.name = "shard_count", .kind = count, .where = all, .standard = "0", .doc = "Threads that serve connections; 0 means one per core.", .most = 256},
     {.name = "store_path", .kind = path, .where = all, .standard = "/var/lib/airmail", .doc = "Data folder; made with mode 0700."},
     {.name = "store_map_size", .kind = size, .where = all, .standard = "64GiB", .doc = "Address space of the hot store (a sparse file); when it is full, publishers are told 0x97.", .unit = "bytes"},

@@ -39,7 +39,7 @@ constexpr directive rows[] = {
     {.name = "upgrade_outgoing_qos", .kind = flag, .where = all, .standard = "false", .doc = "Delivers with the subscription's QoS even if the message came with less.", .status = standing::later},
     {.name = "set_tcp_nodelay", .kind = flag, .where = all, .standard = "true", .doc = "Turns Nagle's algorithm off.", .mosquitto = "false"},
     {.name = "global_max_clients", .kind = count, .where = all, .standard = "-1", .doc = "Sessions of all listeners; -1 means no limit.", .status = standing::later, .least = -1},
-    {.name = "global_max_connections", .kind = count, .where = all, .standard = "-1", .doc = "Connections of all listeners; -1 means no limit.", .status = standing::later, .least = -1},
+    {.name = "global_max_connections", .kind = count, .where = all, .standard = "-1", .doc = "Connections of all listeners; -1 means no limit.", .reloadable = true, .least = -1},
     {.name = "memory_limit", .kind = size, .where = all, .standard = "0", .doc = "Memory that the broker may take; 0 means what its control group and the machine have. See limit_memory_refuse and limit_memory_shed.", .unit = "bytes", .reloadable = true},
     {.name = "allow_duplicate_messages", .kind = flag, .where = all, .standard = "true", .doc = "Overlapping subscriptions of one client each get their copy.", .status = standing::ignored},
     {.name = "retry_interval", .kind = count, .where = all, .standard = "", .doc = "Has had no effect since Mosquitto 1.5.", .status = standing::ignored},

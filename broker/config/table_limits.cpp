@@ -85,6 +85,7 @@ constexpr directive rows[] = {
     whole(n("limit_graphql_aliases", "20", same, u31, "Aliases in a GraphQL query.")),
     whole(n("limit_graphql_page", "200", same, u31, "Rows in one page of an answer.")),
     whole(bytes("limit_http_header", "8KiB", same, "HTTP request header.")),
+    bytes("limit_websocket_message", "1MiB", same, "Largest WebSocket message, all its frames; it may hold many MQTT packets."),
     whole(bytes("limit_http_body", "64KiB", same, "HTTP request body, uploads apart.")),
     whole(time("limit_http_timeout", "10s", same, "From accept, or the last answer, to a whole request.")),
     whole(time("limit_tcp_keepalive", "60s", same, "TCP keep-alive probes begin after this silence.")),

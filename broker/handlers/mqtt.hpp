@@ -23,6 +23,8 @@ struct session_info {
     std::size_t subscriptions = 0, queued = 0, in_flight = 0;
     std::uint64_t queued_bytes = 0;
     std::int64_t disconnected_at_ms = 0;
+    std::string certificate_serial;            // of who is connected with one, hex
+    std::int64_t certificate_not_after = 0;    // unix seconds
 };
 
 /// Sizes of one shard.
@@ -38,6 +40,7 @@ public:
     void connect(peer& from, codec::connect_view const& c, std::string_view assigned_id) override;
     bool packet(peer& from, codec::frame const& f) override;
     void gone(peer& from) override;
+    void revoked(peer& from) override;
     std::int64_t silence_allowed_ms(peer const& p) const override;
 
     /// Deadlines, paused publishers, stalled outputs. Runs by itself once a second (20 times while somebody is paused);
@@ -49,6 +52,8 @@ public:
     // For the operator. On the shard's thread: post them.
     std::vector<session_info> list() const;
     shard_counts counts() const;
+    /// Subscriptions as lines, at most `most`.
+    std::vector<std::string> tree(std::size_t most) const;
     /// Disconnects every session of an identity; `end` also ends them. Returns how many were connected or ended.
     std::size_t kick(std::string_view identity, codec::reason r, bool end);
     /// Says 0x8B to everybody; sessions stay.

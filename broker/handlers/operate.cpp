@@ -7,6 +7,7 @@
 #include "broker/shard/task.hpp"
 
 #include <algorithm>
+#include <fmt/core.h>
 #include <iterator>
 #include <mutex>
 
@@ -23,7 +24,10 @@ std::vector<session_info> mqtt::list() const {
         i.protocol = static_cast<std::uint8_t>(s.protocol);
         i.subscriptions = s.filters.size();
         i.disconnected_at_ms = s.disconnected_at;
-        if (s.connected()) i.address = peer_of(s).address();
+        if (s.connected()) {
+            i.address = peer_of(s).address();
+            if (auto const* c = peer_of(s).certificate()) i.certificate_serial = c->certificate_serial, i.certificate_not_after = c->not_after;
+        }
         if (auto const* q = s.sending_if()) i.queued = q->size() - q->in_flight(), i.in_flight = q->in_flight(), i.queued_bytes = q->bytes();
         rows.push_back(std::move(i));
     });
@@ -38,6 +42,17 @@ shard_counts mqtt::counts() const {
     c.retained = fanout_.retained_messages().size();
     c.pending = fanout_.pending() + ledger_.waiting();
     return c;
+}
+
+std::vector<std::string> mqtt::tree(std::size_t most) const {
+    std::vector<std::string> rows;
+    const_cast<sessions&>(sessions_).each([&](session::session& s) {
+        for (auto const& f : s.filters) {
+            if (rows.size() >= most) return;
+            rows.push_back(fmt::format("{} (QoS {}) {} {}", fanout_.tree().text(f.filter), fanout_.tree().at(f).how.qos(), s.name().empty() ? "-" : s.name(), s.client_id()));
+        }
+    });
+    return rows;
 }
 
 std::size_t mqtt::kick(std::string_view identity, codec::reason r, bool ends) {
@@ -56,6 +71,12 @@ std::size_t mqtt::kick(std::string_view identity, codec::reason r, bool ends) {
         } else end(*s);
     }
     return numbers.size();
+}
+
+void mqtt::revoked(peer& from) {
+    // Words of somebody whom nobody trusts any more.
+    if (from.session && !world_.publish_revoked_wills) from.session->last_will.reset();
+    from.close(codec::reason::not_authorized, "certificate revoked");
 }
 
 void mqtt::drain() {
@@ -105,6 +126,16 @@ void list(world& w, std::function<void(std::vector<session_info>)> done) {
     for (auto* p : w.shards)
         p->on().post_external([p, all] {
             auto rows = p->list();
+            all->one([&rows](auto& sum) { std::ranges::move(rows, std::back_inserter(sum)); });
+        });
+}
+
+void tree(world& w, std::size_t most, std::function<void(std::vector<std::string>)> done) {
+    auto all = std::make_shared<round<std::vector<std::string>>>();
+    all->left = w.shards.size(), all->done = std::move(done);
+    for (auto* p : w.shards)
+        p->on().post_external([p, all, most] {
+            auto rows = p->tree(most);
             all->one([&rows](auto& sum) { std::ranges::move(rows, std::back_inserter(sum)); });
         });
 }

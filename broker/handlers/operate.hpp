@@ -12,6 +12,8 @@ void publish(world& w, storage::message_ptr m, std::function<void(bool stored)> 
 void kick(world& w, std::string identity, codec::reason r, bool end, std::function<void(std::size_t)> done = {});
 /// Rows of all shards; `done` runs on some shard's thread. Any thread.
 void list(world& w, std::function<void(std::vector<session_info>)> done);
+/// Every subscription of every shard, at most `most` of each shard: "FILTER (QoS 1) IDENTITY CLIENT". Any thread.
+void tree(world& w, std::size_t most, std::function<void(std::vector<std::string>)> done);
 /// mqtt::drain on every shard. Any thread.
 void drain(world& w);
 

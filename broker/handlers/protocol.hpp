@@ -29,6 +29,8 @@ public:
     virtual bool packet(peer& from, codec::frame const& f) = 0;
     /// The socket is gone (or we closed it): will, expiry, presence. `clean` = a DISCONNECT was read.
     virtual void gone(peer& from) = 0;
+    /// Its certificate has been taken back while it is connected: it is sent away (0x87), its will handled by policy.
+    virtual void revoked(peer& from) { from.close(codec::reason::not_authorized, "certificate revoked"); }
     /// Keep alive: when the peer must have been heard again, in milliseconds of silence allowed; 0 = never.
     virtual std::int64_t silence_allowed_ms(peer const& p) const = 0;
 };

@@ -57,6 +57,7 @@ struct world {
     router::interest interest;
     census identities;                         // sessions of each, over all shards
     std::vector<mqtt*> shards;                 // filled by make_protocol
+    std::atomic<bool> publish_revoked_wills{false};   // device_revoked_will
     std::atomic<bool> draining{false};         // new CONNECTs get 0x8B
 };
 

@@ -165,10 +165,13 @@ std::string set(options o) {
     fresh->pool = std::make_shared<spdlog::details::thread_pool>(std::max<std::size_t>(o.queue_lines, 16), 1);
     fresh->logger = std::make_shared<spdlog::async_logger>("airmail", sinks.begin(), sinks.end(), fresh->pool, spdlog::async_overflow_policy::overrun_oldest);
     fresh->logger->set_level(spdlog::level::trace);
-    auto const least = o.to.empty() ? level::off : o.least;
+    std::uint8_t written = 0;
+    for (auto const l : o.only) written |= static_cast<std::uint8_t>(1 << static_cast<unsigned>(l));
+    if (o.only.empty()) written = detail::from(o.least);
+    if (o.to.empty()) written = 0;
     fresh->how = std::move(o);
     replace(std::move(fresh));
-    set_level(least);
+    detail::written.store(written & 0b1111, std::memory_order_relaxed);
     static metrics::probe const dropped{metrics::kind::counter, "airmail_log_lines_dropped_total",
                                         "Log lines lost because the queue was full; the oldest go first.",
                                         [] { return static_cast<double>(overruns()); }};

@@ -53,6 +53,8 @@ struct destination {
 /// What set() wants to know. An empty list of destinations means silence.
 struct options {
     level least = level::info;
+    /// Not empty: exactly these levels, whatever lies between them (Mosquitto's log_type lists kinds).
+    std::vector<level> only;
     format as = format::text;
     std::vector<destination> to = {destination{}};
     bool timestamps = true;
@@ -72,14 +74,16 @@ void reopen();
 std::uint64_t overruns();
 
 namespace detail {
-inline std::atomic<level> least{level::warn};
+/// A bit per level that is written.
+inline std::atomic<std::uint8_t> written{0b1100};
+constexpr std::uint8_t from(level l) { return static_cast<std::uint8_t>(0b1111 << static_cast<unsigned>(l) & 0b1111); }
 void write(level l, std::string_view room, fields f, fmt::string_view text, fmt::format_args args);
 }
 
 /// Would a line of this level be written? One relaxed load; ask it before preparing costly fields.
-inline bool enabled(level l) { return l >= detail::least.load(std::memory_order_relaxed); }
-/// Changes the level alone (control socket).
-inline void set_level(level l) { detail::least.store(l, std::memory_order_relaxed); }
+inline bool enabled(level l) { return detail::written.load(std::memory_order_relaxed) >> static_cast<unsigned>(l) & 1; }
+/// Changes the level alone (control socket): this one and all above it.
+inline void set_level(level l) { detail::written.store(detail::from(l), std::memory_order_relaxed); }
 
 /// Writes one line. `room` is the folder that speaks ("net", "acl"). Never throws, never waits for I/O; any thread.
 template <class... Args> void at(level l, std::string_view room, fields f, fmt::format_string<Args...> text, Args&&... args) {

@@ -73,7 +73,7 @@ bool acceptor::accept_one() {
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) return out_of_descriptors(), false;
         return errno == ECONNABORTED || errno == EINTR;
     }
-    auto const address = endpoint::of(peer);
+    auto const address = peer.ss_family == AF_UNIX ? endpoint::of_local_peer(fd.get()) : endpoint::of(peer);
     if (!welcome(address)) return true;  // closed by going out of scope
     auto const answer = hub_.others().doors.enter(address, *from_->count, from_->limits.connections);
     if (answer != admission::answer::welcome) {

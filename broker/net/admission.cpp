@@ -29,11 +29,7 @@ admission::answer admission::enter(endpoint const& from, std::atomic<std::uint32
     if (limits_.connections && connections_ >= limits_.connections) return answer::connections;
     if (listener_max && listener_count >= listener_max) return answer::listener;
     if (limits_.unauthenticated && unauthenticated_ >= limits_.unauthenticated) return answer::unauthenticated;
-    if (!from.loopback()) {
-        auto& n = by_address_[key_of(from)];
-        if (limits_.connections_per_address && n >= limits_.connections_per_address) return answer::address;
-        ++n;
-    }
+    if (!add(from)) return answer::address;
     ++connections_, ++unauthenticated_, ++listener_count;
     return answer::welcome;
 }
@@ -42,6 +38,24 @@ void admission::leave(endpoint const& from, std::atomic<std::uint32_t>& listener
     std::lock_guard guard{lock_};
     --connections_, --listener_count;
     if (!was_authenticated) --unauthenticated_;
+    remove(from);
+}
+
+bool admission::speak_for(endpoint const& proxy, endpoint const& peer) {
+    std::lock_guard guard{lock_};
+    if (!add(peer)) return false;
+    remove(proxy);
+    return true;
+}
+
+bool admission::add(endpoint const& from) {
+    if (from.loopback()) return true;
+    auto& n = by_address_[key_of(from)];
+    if (limits_.connections_per_address && n >= limits_.connections_per_address) return false;
+    return ++n, true;
+}
+
+void admission::remove(endpoint const& from) {
     if (from.loopback()) return;
     auto i = by_address_.find(key_of(from));
     if (i != by_address_.end() && --i->second == 0) by_address_.erase(i);

@@ -35,6 +35,9 @@ public:
     answer enter(endpoint const& from, std::atomic<std::uint32_t>& listener_count, std::uint32_t listener_max);
     /// It has logged in: no longer unauthenticated.
     void authenticated() { unauthenticated_.fetch_sub(1, std::memory_order_relaxed); }
+    /// A proxy has told who it really is: counted with that address from now on. False when that address has its share already;
+    /// it then stays counted where it was.
+    bool speak_for(endpoint const& proxy, endpoint const& peer);
     /// Counts it out.
     void leave(endpoint const& from, std::atomic<std::uint32_t>& listener_count, bool was_authenticated);
     /// New limits; who is in stays.
@@ -43,6 +46,9 @@ public:
     std::uint32_t unauthenticated() const { return unauthenticated_.load(std::memory_order_relaxed); }
 
 private:
+    bool add(endpoint const& from);
+    void remove(endpoint const& from);
+
     mutable std::mutex lock_;
     admission_limits limits_;
     double tokens_;

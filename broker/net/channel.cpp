@@ -32,6 +32,7 @@ step_result channel::handshake() noexcept {
 
 step_result channel::read(std::span<std::uint8_t> room) noexcept {
     if (!ssl_) {
+        if (tunnel_) return tunnel_->read(room);
         auto const n = ::recv(fd_.get(), room.data(), room.size(), 0);
         if (n > 0) return {step_result::done, static_cast<std::size_t>(n)};
         return n == 0 ? step_result{step_result::end} : from_errno(true);
@@ -55,6 +56,10 @@ step_result channel::read(std::span<std::uint8_t> room) noexcept {
 
 step_result channel::write(std::span<std::uint8_t const> bytes) noexcept {
     if (!ssl_) {
+        if (tunnel_) {
+            iovec const whole{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
+            return tunnel_->write({&whole, 1});
+        }
         auto const n = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
         return n >= 0 ? step_result{step_result::done, static_cast<std::size_t>(n)} : from_errno(false);
     }
@@ -69,6 +74,7 @@ step_result channel::write(std::span<std::uint8_t const> bytes) noexcept {
 }
 
 step_result channel::write(iovec const* pieces, int count) noexcept {
+    if (tunnel_) return tunnel_->write({pieces, static_cast<std::size_t>(count)});
     msghdr m{};
     m.msg_iov = const_cast<iovec*>(pieces);
     m.msg_iovlen = static_cast<std::size_t>(count);
@@ -77,6 +83,7 @@ step_result channel::write(iovec const* pieces, int count) noexcept {
 }
 
 void channel::finish() noexcept {
+    if (tunnel_) return tunnel_->finish();
     if (ssl_ && !broken_ && SSL_is_init_finished(ssl_.get())) {
         SSL_shutdown(ssl_.get());
         ERR_clear_error();

@@ -47,9 +47,17 @@ connection::~connection() {
     hub_.others().doors.leave(address_, *from_->count, logged_in_);
 }
 
+bool connection::revoked() const {
+    if (!certificate_ || !from_->security) return false;
+    auto const now = from_->security->current();
+    return now->revocations() && now->revocations()->revoked(*certificate_);
+}
+
 void connection::start(arrival const& a) {
     byte_view const read{a.read};
-    if (!hub_.sockets().add(wire_.fd(), *this, 0)) return end(errc::socket_failed);
+    if (!begin_watching()) return end(errc::socket_failed);
+    // A list may have come between its handshake and this shard; cut_revoked() sees only those who are here.
+    if (revoked()) return count::cut_revoked.add(), end(errc::identity_refused);
     hub_.shard().timers().arm(clock_, heard_at_ + login_ms);
     // What followed the CONNECT waits until the CONNACK is out: [MQTT-3.1.4-5] lets clients send early.
     if (auto rest = read.subspan(a.connect_bytes); !rest.empty()) inbox_.append(rest, hub_.pool());
@@ -105,7 +113,8 @@ void connection::end(errc why) {
     }
     state_ = state::dead;
     clock_.cancel();
-    hub_.sockets().remove(wire_.fd());
+    if (auto* t = wire_.mail()) t->watch(nullptr, 0);
+    else hub_.sockets().remove(wire_.fd());
     if (!ending_) ending_ = true, hub_.ended(*this);
 }
 

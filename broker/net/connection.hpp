@@ -23,6 +23,8 @@ public:
     connection(connection const&) = delete;
     connection& operator=(connection const&) = delete;
 
+    /// True when the authority of its certificate has taken that back. Asks the lists of now.
+    bool revoked() const;
     /// Hands the CONNECT to the protocol. `a` is the arrival it was made from.
     void start(arrival const& a);
 
@@ -55,6 +57,8 @@ private:
     void look_for_connack();
     void finish();
     void watch();
+    /// Tells the poller, or the tunnel's end, what this waits for. False when the kernel refuses.
+    bool begin_watching();
 
     // Logging in: connection_login.cpp
     /// True when it was told to come again later.

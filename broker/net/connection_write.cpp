@@ -76,7 +76,13 @@ void connection::watch() {
     if (blocked_) events |= EPOLLOUT;
     if (events == watching_) return;
     watching_ = events;
+    if (auto* t = wire_.mail()) return t->watch(this, events);
     hub_.sockets().change(wire_.fd(), *this, events);
+}
+
+bool connection::begin_watching() {
+    if (auto* t = wire_.mail()) return t->watch(this, 0), true;
+    return hub_.sockets().add(wire_.fd(), *this, 0);
 }
 
 void connection::finish() {

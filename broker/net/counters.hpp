@@ -26,6 +26,18 @@ inline metrics::counter held_off_flapping{"airmail_net_held_off_total", "CONNECT
 inline metrics::counter back_off_full{"airmail_net_back_off_full_total", "Names that were not watched because the table of names was full."};
 inline metrics::gauge memory_level{"airmail_net_memory_level", "0 plenty, 1 refusing new connections, 2 shedding load."};
 inline metrics::gauge memory_used{"airmail_net_memory_used_bytes", "Memory of the process that cannot be given back, as the memory limit sees it."};
+inline metrics::counter proxied{"airmail_net_proxied_total", "Connections whose peer a proxy named."};
+inline metrics::counter proxy_refused{"airmail_net_proxy_refused_total", "Connections closed because their PROXY header was missing, malformed or not enough."};
+
+inline metrics::gauge websockets{"airmail_net_websockets", "Open WebSockets."};
+inline metrics::counter websocket_upgrades{"airmail_net_websocket_upgrades_total", "HTTP requests that became a WebSocket."};
+inline metrics::counter websocket_refused{"airmail_net_websocket_refused_total", "HTTP requests that did not become a WebSocket."};
+inline metrics::counter websocket_text{"airmail_net_websocket_text_total", "WebSockets closed for a text frame."};
+inline metrics::counter websocket_paused{"airmail_net_websocket_paused_total", "Times a WebSocket was not read because its shard has enough to do."};
+
+inline metrics::histogram certificate_left{"airmail_net_device_certificate_left_seconds", "Time that client certificates had left when they were shown.",
+                                            {0, 1 * 86400., 7 * 86400., 14 * 86400., 30 * 86400., 60 * 86400., 90 * 86400., 180 * 86400., 365 * 86400., 730 * 86400.}};
+inline metrics::counter certificates_expiring{"airmail_net_device_certificates_expiring_total", "Client certificates shown with less than 30 days left."};
 
 inline metrics::gauge handshaking{"airmail_net_handshaking", "TLS handshakes going on."};
 inline metrics::counter handshakes{"airmail_net_handshakes_total", "TLS handshakes finished."};
@@ -51,6 +63,7 @@ inline metrics::counter cut_output_overflow{"airmail_net_cut_total", "Connection
 inline metrics::counter cut_memory{"airmail_net_cut_total", "Connections ended by us.", {{"cause", "memory"}}};
 inline metrics::counter cut_keep_alive{"airmail_net_cut_total", "Connections ended by us.", {{"cause", "keep_alive"}}};
 inline metrics::counter cut_protocol_error{"airmail_net_cut_total", "Connections ended by us.", {{"cause", "protocol_error"}}};
+inline metrics::counter cut_revoked{"airmail_net_cut_total", "Connections ended by us.", {{"cause", "revoked"}}};
 inline metrics::counter closed_by_handler{"airmail_net_cut_total", "Connections ended by us.", {{"cause", "handler"}}};
 inline metrics::counter lost{"airmail_net_lost_total", "Connections that the peer or the network ended."};
 

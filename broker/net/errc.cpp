@@ -11,6 +11,9 @@ std::string_view name(errc e) noexcept {
     case errc::handshake_timeout: return "handshake_timeout";
     case errc::not_mqtt: return "not_mqtt";
     case errc::identity_refused: return "identity_refused";
+    case errc::proxy_header: return "proxy_header";
+    case errc::http_refused: return "http_refused";
+    case errc::websocket_text: return "websocket_text";
     case errc::stalled: return "stalled";
     case errc::output_overflow: return "output_overflow";
     case errc::memory: return "memory";

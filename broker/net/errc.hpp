@@ -13,6 +13,9 @@ enum class errc {
     handshake_timeout,    // no finished TLS handshake in time
     not_mqtt,             // the first packet is not a CONNECT, or is malformed
     identity_refused,     // the certificate carries no identity as configured
+    proxy_header,         // no PROXY header, or a malformed one, from a peer that must send it
+    http_refused,         // the request is no WebSocket of MQTT, or comes from where it may not
+    websocket_text,       // a text frame [MQTT-6.0.0-1]
     stalled,              // took nothing of what we sent for too long
     output_overflow,      // more waits to be sent than may
     memory,               // its output was among the largest when memory ran out

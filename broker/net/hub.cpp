@@ -16,6 +16,7 @@ hub::hub(shard::shard& s, handlers::protocol& p, neighbours& n, turn_budget b)
 hub::~hub() {
     for (auto* c : all_) delete c;
     for (auto* n : newcomers_) delete n;
+    for (auto& g : guests_) g->shut();
 }
 
 void hub::start() { shard_.at_turn_end([this] { end_of_turn(); }); }
@@ -45,6 +46,19 @@ void hub::ended(newcomer& n) {
     newcomers_[n.place_]->place_ = n.place_;
     newcomers_.pop_back();
     dead_newcomers_.push_back(&n);
+    shard_.again();
+}
+
+void hub::admit(std::shared_ptr<guest> g) {
+    g->place_ = guests_.size();
+    guests_.push_back(std::move(g));
+}
+
+void hub::ended(guest& g) {
+    auto const at = g.place_;
+    dead_guests_.push_back(std::move(guests_[at]));
+    if (at + 1 != guests_.size()) guests_[at] = std::move(guests_.back()), guests_[at]->place_ = at;
+    guests_.pop_back();
     shard_.again();
 }
 
@@ -78,6 +92,7 @@ void hub::end_of_turn() {
     }
     again_now_.clear();
     if (goodbye_done_) close_some();
+    if (unchecked_) cut_some();
     // gone() publishes wills, so it comes before the writes. What a write ends is told here too, up to a few rounds: the
     // rest has the next turn.
     for (int round = 0; round < 4 && !(ended_.empty() && dirty_.empty()); ++round) {
@@ -92,7 +107,7 @@ void hub::end_of_turn() {
     }
     if (!ended_.empty() || !dirty_.empty()) shard_.again();
     bury();
-    if (goodbye_done_ && all_.empty() && newcomers_.empty()) std::exchange(goodbye_done_, nullptr)();
+    if (goodbye_done_ && all_.empty() && newcomers_.empty() && guests_.empty()) std::exchange(goodbye_done_, nullptr)();
     handshake_steps_ = budget_.handshake_steps;
 }
 
@@ -124,6 +139,8 @@ void hub::bury() {
     dead_.resize(kept);
     for (auto* n : dead_newcomers_) delete n;
     dead_newcomers_.clear();
+    // Moved out first: what dies may end others.
+    std::exchange(dead_guests_, {}).clear();
 }
 
 void hub::shed() {
@@ -146,12 +163,31 @@ void hub::close_all(codec::reason why, std::function<void()> done) {
     shard_.again();
 }
 
+void hub::cut_revoked() {
+    unchecked_ = all_.size();
+    shard_.again();
+}
+
+void hub::cut_some() {
+    constexpr int each_turn = 2000;
+    // From the back: who leaves is replaced by the last, who has been looked at already.
+    unchecked_ = std::min(unchecked_, all_.size());
+    for (int n = 0; n < each_turn && unchecked_; ++n) {
+        auto* c = all_[--unchecked_];
+        if (!c->alive() || !c->revoked()) continue;
+        count::cut_revoked.add();
+        protocol_.revoked(*c);
+    }
+    if (unchecked_) shard_.again();
+}
+
 void hub::close_some() {
     constexpr int each_turn = 500;  // farewells are writes: paced, so that drains do not stop the loop
     int closed = 0;
     for (std::size_t i = 0; i < all_.size() && closed < each_turn; ++i)
         if (all_[i]->alive()) all_[i]->close(goodbye_, "shutting down"), ++closed;
     for (auto* n : std::vector{newcomers_}) n->drop(errc::shutting_down);
+    for (auto& g : std::vector{guests_}) g->goodbye();
     if (closed) shard_.again();
 }
 

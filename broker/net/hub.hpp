@@ -22,6 +22,20 @@ class newcomer;
 struct arrival;
 class hub;
 
+/// What else lives on a hub: a WebSocket, which stays on the shard that accepted it.
+class guest {
+public:
+    virtual ~guest() = default;
+    /// The broker stops: leave soon, unless a connection elsewhere says goodbye for it.
+    virtual void goodbye() = 0;
+    /// The hub dies: let go of everything that belongs to it.
+    virtual void shut() = 0;
+
+private:
+    friend class hub;
+    std::size_t place_ = 0;   // in hub::guests_
+};
+
 /// What all hubs of a broker share. Immutable once they run, but for `doors` and `front`.
 struct neighbours {
     explicit neighbours(admission_limits l) : doors{l} {}
@@ -58,6 +72,8 @@ public:
 
     /// Memory runs out: cuts those for whom most waits, until half of what waits in this hub is gone.
     void shed();
+    /// Sends away whoever's certificate is in the lists of now, some thousand a turn.
+    void cut_revoked();
 
     std::size_t connections() const { return all_.size(); }
     std::size_t newcomers() const { return newcomers_.size(); }
@@ -81,6 +97,8 @@ public:
     void ended(connection& c) { ended_.push_back(&c); shard_.again(); }
     void admit(newcomer& n);                       // takes ownership
     void ended(newcomer& n);                       // freed at the end of the turn
+    void admit(std::shared_ptr<guest> g);
+    void ended(guest& g);                          // let go at the end of the turn
     bool take_handshake_step();
     void handshake_began();
     void handshake_ended();
@@ -95,6 +113,7 @@ private:
     void say_gone();
     void bury();
     void close_some();
+    void cut_some();
     void remove(connection& c);
 
     shard::shard& shard_;
@@ -105,12 +124,14 @@ private:
     bytes nowhere_;
     std::vector<connection*> all_;       // each knows its place
     std::vector<newcomer*> newcomers_;   // likewise
+    std::vector<std::shared_ptr<guest>> guests_, dead_guests_;   // likewise
     std::vector<connection*> dirty_, again_, again_now_, ended_, dead_;
     std::vector<newcomer*> dead_newcomers_;
     std::vector<std::function<void()>> handshake_room_;
     unsigned handshaking_ = 0, handshake_steps_ = budget_.handshake_steps, log_tokens_ = 20;
     shard::instant log_second_ = 0;
     std::uint64_t numbers_ = 0;
+    std::size_t unchecked_ = 0;   // of all_, for cut_revoked(): these are still to be looked at
     codec::reason goodbye_{};
     std::function<void()> goodbye_done_;
     std::array<std::uint8_t, 16 * 1024> record_;

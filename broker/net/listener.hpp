@@ -11,8 +11,12 @@
 namespace airmail::net {
 
 struct listener_options {
-    std::string address;              // numeric; empty = all, IPv6 and IPv4
+    std::string address;              // an address or a name (all it stands for); empty = all, IPv6 and IPv4
     std::uint16_t port = 8883;        // 0 = the system chooses (tests)
+    std::string unix_path;            // instead of address and port
+    unsigned unix_mode = 0660;        // of the socket's file
+    std::string device;               // bind_interface: only what comes in by this network interface
+    enum class family : std::uint8_t { any, ipv4, ipv6 } only = family::any;
     int backlog = 4096;
     unsigned accept_budget = 64;      // each turn
     origin from;
@@ -28,6 +32,7 @@ struct listen_error {
 }
 
 class acceptor;
+class unix_path;
 
 /// Owned by: network. Made and told from the broker's main thread, acts on the shards.
 class listener {
@@ -40,14 +45,18 @@ public:
     void start();
     /// New rules, limits and TLS for whoever comes from now on; address and port stay. Any thread.
     void reload(origin from);
-    /// Stops accepting and closes the sockets; those in the backlog are reset. Any thread.
+    /// Stops accepting, closes the sockets and removes a unix socket's file; those in the backlog are reset. Any thread.
     void stop();
     std::uint16_t port() const { return port_; }
 
 private:
     listener() = default;
+    listen_error open_doors(listener_options const& o, std::shared_ptr<origin const> const& from, neighbours const& n);
+    listen_error open_unix(listener_options const& o, std::shared_ptr<origin const> const& from, neighbours const& n);
+
     std::uint16_t port_ = 0;
-    std::vector<std::shared_ptr<acceptor>> doors_;   // by shard; shared with the mail that starts and stops them
+    std::vector<std::shared_ptr<acceptor>> doors_;   // of each address and shard; shared with the mail that starts and stops them
+    std::unique_ptr<unix_path> file_;
     std::shared_ptr<std::atomic<std::uint32_t>> count_;
 };
 

@@ -62,6 +62,10 @@ void network::stop_accepting() {
     for (auto& l : listeners_) l->stop();
 }
 
+void network::cut_revoked() {
+    for (auto& h : hubs_) h->shard().post_external([h = h.get()] { h->cut_revoked(); });
+}
+
 void network::drain(codec::reason why, std::function<void()> done) {
     auto left = std::make_shared<std::atomic<std::size_t>>(hubs_.size());
     auto one = [left, done = std::move(done)] {

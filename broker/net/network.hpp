@@ -30,6 +30,8 @@ public:
     void start();
     /// Closes all doors. Any thread.
     void stop_accepting();
+    /// After lists of revoked certificates were read anew: sends away who is in them. Any thread.
+    void cut_revoked();
     /// Says goodbye to everybody (v5: DISCONNECT `why`), some hundred each turn. `done` is called once, on some shard, when
     /// the last has gone; slow peers are cut after 5 s. Any thread, once.
     void drain(codec::reason why, std::function<void()> done);

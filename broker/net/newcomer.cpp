@@ -1,15 +1,16 @@
 #include "broker/net/newcomer.hpp"
 
-#include "broker/codec/connack.hpp"
-#include "broker/codec/connect.hpp"
-#include "broker/handlers/home.hpp"
 #include "broker/log/log.hpp"
 #include "broker/net/counters.hpp"
+#include "broker/net/greeting.hpp"
+#include "broker/net/websocket.hpp"
 
+#include <ctime>
 #include <openssl/err.h>
 #include <openssl/sslerr.h>
 
 namespace airmail::net {
+namespace { constexpr double expiring_days = 30; }
 
 newcomer::newcomer(hub& h, descriptor fd, origin_ptr from, endpoint address, std::uint64_t number)
     : hub_{h}, peer_{std::make_unique<arrival>()} {
@@ -28,20 +29,32 @@ newcomer::~newcomer() {
 
 void newcomer::start() {
     auto const& from = *peer_->from;
-    int const fd = peer_->wire.fd();
-    shard::instant due = peer_->accepted_at + from.limits.connect_timeout;
-    if (from.security) {
-        security_ = from.security->current();
-        ssl_ptr ssl = security_->accept(fd);
-        if (!ssl) return drop(errc::tls_failed, "no memory for TLS");
-        peer_->wire.attach(std::move(ssl));
-        stage_ = stage::handshake;
-        handshake_counted_ = true;
-        hub_.handshake_began();
-        due = std::min(due, peer_->accepted_at + from.limits.handshake_timeout);
+    if (!hub_.sockets().add(peer_->wire.fd(), *this, EPOLLIN)) return drop(errc::socket_failed);
+    hub_.shard().timers().arm(deadline_, peer_->accepted_at + from.limits.connect_timeout);
+    if (from.proxy && from.proxy->expected_from(peer_->address)) {
+        stage_ = stage::proxy;
+        return;
     }
-    if (!hub_.sockets().add(fd, *this, EPOLLIN)) return drop(errc::socket_failed);
-    hub_.shard().timers().arm(deadline_, due);
+    from.security ? begin_tls() : begin_mqtt();
+}
+
+void newcomer::begin_tls() {
+    security_ = peer_->from->security->current();
+    ssl_ptr ssl = security_->accept(peer_->wire.fd());
+    if (!ssl) return drop(errc::tls_failed, "no memory for TLS");
+    peer_->wire.attach(std::move(ssl));
+    stage_ = stage::handshake;
+    handshake_counted_ = true;
+    hub_.handshake_began();
+    auto const& limits = peer_->from->limits;
+    hub_.shard().timers().arm(deadline_, peer_->accepted_at + std::min(limits.connect_timeout, limits.handshake_timeout));
+}
+
+void newcomer::begin_mqtt() {
+    stage_ = stage::connect;
+    // A device is who its certificate says, and nobody without one.
+    if (peer_->from->rules->device && !peer_->certificate) return drop(errc::identity_refused, "no certificate");
+    if (peer_->from->websocket) begin_websocket(hub_, let_go());
 }
 
 void newcomer::too_late(shard::timer& t) {
@@ -49,6 +62,8 @@ void newcomer::too_late(shard::timer& t) {
     if (self.stage_ == stage::handshake) {
         count::handshake_timeout.add();
         self.drop(errc::handshake_timeout);
+    } else if (self.stage_ == stage::proxy) {
+        self.drop(errc::proxy_header, "no PROXY header in time");
     } else {
         self.drop(errc::connect_timeout);
     }
@@ -60,7 +75,49 @@ void newcomer::ready(std::uint32_t events) {
         if (stage_ == stage::handshake) count::handshake_closed.add();
         return drop(errc::closed_by_peer);
     }
-    stage_ == stage::handshake ? shake() : read();
+    switch (stage_) {
+    case stage::proxy: return read_proxy_header();
+    case stage::handshake: return shake();
+    case stage::connect: return read();
+    case stage::over: return;
+    }
+}
+
+void newcomer::read_proxy_header() {
+    auto& read = peer_->read;
+    for (;;) {
+        auto const h = parse_proxy_header(read, peer_->from->proxy->version);
+        if (h.is == proxy_header::verdict::malformed) return drop(errc::proxy_header, h.why);
+        if (h.is == proxy_header::verdict::whole) return read.clear(), believe(h.peer);
+        auto const room = hub_.shard().read_buffer().first(h.more);
+        auto const r = peer_->wire.read(room);  // plain still: TLS begins behind the header
+        if (r.what == step_result::wait_read) return;
+        if (r.what != step_result::done) return drop(errc::proxy_header, "closed before its PROXY header was whole");
+        read.insert(read.end(), room.begin(), room.begin() + static_cast<std::ptrdiff_t>(r.bytes));
+    }
+}
+
+void newcomer::believe(proxied const& told) {
+    auto const& from = *peer_->from;
+    if (from.proxy->require_tls && !told.tls) return drop(errc::proxy_header, "the proxy did not receive it by TLS");
+    if (told.spoken_for) {
+        if (!hub_.others().doors.speak_for(peer_->address, told.source)) {
+            count::refused_address.add();
+            return drop(errc::proxy_header, "too many connections from the address it speaks for");
+        }
+        count::proxied.add();
+        peer_->address = told.source;
+    }
+    if (told.certificate && from.read_common_name) {
+        auto who = std::make_unique<acl::identity>();
+        std::string why;
+        if (!from.read_common_name(told.common_name, *who, why)) {
+            count::handshake_identity.add();
+            return drop(errc::identity_refused, why);
+        }
+        peer_->certificate = std::move(who);
+    }
+    from.security ? begin_tls() : begin_mqtt();
 }
 
 void newcomer::shake() {
@@ -101,16 +158,27 @@ void newcomer::welcome_certificate() {
             count::handshake_identity.add();
             return drop(errc::identity_refused, why);
         }
+        note_days_left(*who);
         peer_->certificate = std::move(who);
     }
     security_->strip(ssl);
     security_.reset();
     count::handshakes.add();
-    stage_ = stage::connect;
     hub_.sockets().change(peer_->wire.fd(), *this, EPOLLIN);
     hub_.shard().timers().arm(deadline_, peer_->accepted_at + peer_->from->limits.connect_timeout);
+    begin_mqtt();
     // CONNECT may have come in the same flight as the client's Finished.
-    read();
+    if (stage_ == stage::connect) read();
+}
+
+void newcomer::note_days_left(acl::identity const& who) {
+    if (!who.not_after) return;
+    auto const left = static_cast<double>(who.not_after - ::time(nullptr)), days = left / 86400;
+    count::certificate_left.observe(left);
+    if (days >= expiring_days) return;
+    count::certificates_expiring.add();
+    if (hub_.may_log())
+        log::info("net", {{"conn", peer_->number}, {"id", who.name}, {"serial", who.certificate_serial}, {"days_left", days}}, "a client certificate expires soon");
 }
 
 void newcomer::read() {
@@ -124,46 +192,26 @@ void newcomer::read() {
 }
 
 void newcomer::look_for_connect() {
-    auto const f = codec::next_frame(peer_->read, codec::version::v5, peer_->from->rules->packet_bytes_max_before_login);
-    // What does not begin with a CONNECT gets no answer: it may not even be MQTT. [MQTT-3.1.0-1]
-    if (!peer_->read.empty() && peer_->read[0] >> 4 != static_cast<int>(codec::packet_type::connect))
-        return drop(errc::not_mqtt, "the first packet is not a CONNECT");
-    if (!f) return drop(errc::not_mqtt, codec::name(f.error()));
-    if (!f->complete()) return;  // bounded: the packet by its cap, what follows it by one read
-    auto const c = codec::decode_connect(f->body);
-    if (!c) return refuse(c.error(), codec::answer_version(f->body));
-    peer_->connect_bytes = f->size;
-    leave_for_home(std::move(peer_), *c);
+    // Bounded: the packet by its cap, what follows it by one read.
+    auto const g = greet(peer_->read, peer_->from->rules->packet_bytes_max_before_login);
+    if (g.is == greeting::verdict::more) return;
+    if (g.is == greeting::verdict::refused) {
+        if (!g.answer.empty()) peer_->wire.write(g.answer);  // best effort: nobody waits for strangers
+        peer_->wire.finish();
+        return drop(errc::not_mqtt, g.why);
+    }
+    peer_->connect_bytes = g.size;
+    auto const home = home_of(hub_, *peer_, g.connect);
+    send_home(hub_, home, let_go());
 }
 
-void newcomer::leave_for_home(std::unique_ptr<arrival> a, codec::connect_view const& c) {
-    auto const& others = hub_.others();
-    std::string_view id = c.client_id;
-    if (id.empty()) {
-        a->assigned_id = others.assign_client_id();  // [MQTT-3.1.3-6]
-        id = a->assigned_id;
-    }
-    auto const key = handlers::key_of(*a->from->rules, a->certificate.get(), c, id);
-    auto const home = static_cast<unsigned>(others.hash(key) % hub_.shard().count());
-    hub_.sockets().remove(a->wire.fd());
+std::unique_ptr<arrival> newcomer::let_go() {
+    hub_.sockets().remove(peer_->wire.fd());
     stage_ = stage::over;
     deadline_.cancel();
     counted_in_ = false;
     hub_.ended(*this);
-    if (home == hub_.shard().index()) return hub_.adopt(std::move(a));
-    count::handed_over.add();
-    hub_.shard().post(home, [to = others.hubs[home], a = std::move(a)]() mutable { to->adopt(std::move(a)); });
-}
-
-void newcomer::refuse(codec::reason why, codec::version answer_in) {
-    // [MQTT-3.1.4-1] and [MQTT-3.1.2-1]: a CONNACK may say why; a malformed CONNECT of 3.x is closed without one.
-    bytes answer;
-    if (answer_in == codec::version::v5 || why == codec::reason::unsupported_protocol_version ||
-        why == codec::reason::client_identifier_not_valid)
-        codec::encode(answer, codec::connack_view{.code = why}, answer_in);
-    if (!answer.empty()) peer_->wire.write(answer);  // best effort: nobody waits for strangers
-    peer_->wire.finish();
-    drop(errc::not_mqtt, codec::name(why));
+    return std::move(peer_);
 }
 
 void newcomer::drop(errc why, std::string_view text) {
@@ -173,6 +221,7 @@ void newcomer::drop(errc why, std::string_view text) {
     if (handshake_counted_) hub_.handshake_ended(), handshake_counted_ = false;
     if (why == errc::connect_timeout || why == errc::handshake_timeout) count::cut_connect_timeout.add();
     else if (why == errc::not_mqtt) count::cut_not_mqtt.add();
+    else if (why == errc::proxy_header) count::proxy_refused.add();
     if (why != errc::closed_by_peer && hub_.may_log())
         log::info("net", {{"conn", peer_->number}, {"address", peer_->address.text()}, {"listener", peer_->from->rules->name}, {"why", name(why)}},
                   "refused before CONNECT{}{}", text.empty() ? "" : ": ", text);

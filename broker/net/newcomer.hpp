@@ -2,7 +2,8 @@
 // A socket from accept to CONNECT, on the shard that accepted it. Its story has an end: it becomes an arrival at the home
 // shard of its session, or is dropped, at the latest when its one deadline passes.
 //
-//   accept -> [TLS handshake, identity, strip] -> CONNECT read -> home = hash(key) % shards -> arrival, by mail
+//   accept -> [PROXY header] -> [TLS handshake, identity, strip] -> CONNECT read -> home = hash(key) % shards -> arrival, by mail
+//                                                              `-> WebSocket (websocket.hpp), which reads the CONNECT itself
 
 #include "broker/net/channel.hpp"
 #include "broker/net/errc.hpp"
@@ -34,15 +35,20 @@ public:
 
 private:
     friend class hub;
-    enum class stage : std::uint8_t { handshake, connect, over };
+    enum class stage : std::uint8_t { proxy, handshake, connect, over };
 
     void ready(std::uint32_t events) override;
+    void read_proxy_header();
+    void believe(proxied const& told);
+    void begin_tls();
+    void begin_mqtt();
     void shake();
     void welcome_certificate();
+    void note_days_left(acl::identity const& who);
     void read();
     void look_for_connect();
-    void leave_for_home(std::unique_ptr<arrival> a, codec::connect_view const& c);
-    void refuse(codec::reason why, codec::version answer_in);
+    /// Its socket goes on without it.
+    std::unique_ptr<arrival> let_go();
     void drop(errc why, std::string_view text = {});
     static void too_late(shard::timer& t);
     void count_handshake_failure();

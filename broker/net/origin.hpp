@@ -3,6 +3,7 @@
 
 #include "broker/handlers/peer.hpp"
 #include "broker/net/back_off.hpp"
+#include "broker/net/proxy_protocol.hpp"
 #include "broker/net/socket.hpp"
 #include "broker/net/tls.hpp"
 
@@ -16,6 +17,18 @@ namespace airmail::net {
 /// Reads the identity out of a verified certificate (acl::identify with the listener's source). False and one line of why
 /// when there is none, or two: the handshake is then refused.
 using identity_reader = std::function<bool(X509 const* certificate, acl::identity& out, std::string& why)>;
+
+/// The same for the common name that a proxy tells of a certificate it verified.
+using common_name_reader = std::function<bool(std::string_view common_name, acl::identity& out, std::string& why)>;
+
+/// MQTT over WebSocket: what the HTTP request must look like. [MQTT 5, 6]
+struct websocket_rules {
+    std::string path;                         // the one path that is served; empty = any
+    std::vector<std::string> origins;         // where a browser may come from
+    bool any_origin = false;                  // when nothing is listed; devices send no Origin
+    std::uint32_t header_bytes_max = 8 * 1024;
+    std::uint64_t message_bytes_max = 1024 * 1024;   // of one WebSocket message, all its frames
+};
 
 /// Times are milliseconds.
 struct listener_limits {
@@ -35,6 +48,9 @@ struct origin {
     socket_options socket;
     std::shared_ptr<tls> security;            // null = plain
     identity_reader read_identity;            // may be empty: certificates only open the door
+    std::shared_ptr<proxy_rules const> proxy;           // null = nobody speaks for others
+    common_name_reader read_common_name;                // may be empty: what the proxy says of certificates is not asked
+    std::shared_ptr<websocket_rules const> websocket;   // null = MQTT itself
     std::shared_ptr<std::atomic<std::uint32_t>> count = std::make_shared<std::atomic<std::uint32_t>>(0);
 };
 using origin_ptr = std::shared_ptr<origin const>;

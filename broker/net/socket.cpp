@@ -30,7 +30,19 @@ endpoint endpoint::of(sockaddr_storage const& from) noexcept {
     return e;
 }
 
+endpoint endpoint::of_local_peer(int fd) noexcept {
+    endpoint e;
+    e.kind = family::local;
+    ucred who{};
+    socklen_t size = sizeof who;
+    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return e;
+    std::memcpy(e.address.data(), &who.uid, 4);
+    std::memcpy(e.address.data() + 4, &who.pid, 4);
+    return e;
+}
+
 bool endpoint::loopback() const noexcept {
+    if (kind == family::local) return true;
     static constexpr std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
     if (std::memcmp(address.data(), mapped.data(), 12) == 0) return address[12] == 127;
     static constexpr std::array<std::uint8_t, 16> one{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
@@ -38,6 +50,12 @@ bool endpoint::loopback() const noexcept {
 }
 
 std::string endpoint::text() const {
+    if (kind == family::local) {
+        std::uint32_t user = 0, process = 0;
+        std::memcpy(&user, address.data(), 4);
+        std::memcpy(&process, address.data() + 4, 4);
+        return fmt::format("unix:uid={},pid={}", user, process);
+    }
     char out[INET6_ADDRSTRLEN] = "?";
     in6_addr a;
     std::memcpy(&a, address.data(), 16);

@@ -30,14 +30,20 @@ private:
     int fd_ = -1;
 };
 
-/// An IP address and port; IPv4 is kept as ::ffff:a.b.c.d. Comparable, hashable by its bytes.
+/// An IP address and port; IPv4 is kept as ::ffff:a.b.c.d. Or the process at the other end of a unix socket. Comparable,
+/// hashable by its bytes.
 struct endpoint {
-    std::array<std::uint8_t, 16> address{};
+    enum class family : std::uint8_t { ip, local };
+    std::array<std::uint8_t, 16> address{};   // local: user and process id, four bytes each
     std::uint16_t port = 0;
+    family kind = family::ip;
 
     static endpoint of(sockaddr_storage const& from) noexcept;
+    /// The peer of an accepted unix socket, as the kernel vouches for it (SO_PEERCRED).
+    static endpoint of_local_peer(int fd) noexcept;
+    /// On this machine: 127/8, ::1, or a unix socket.
     bool loopback() const noexcept;
-    /// "192.0.2.1:1883", "[2001:db8::1]:1883".
+    /// "192.0.2.1:1883", "[2001:db8::1]:1883", "unix:uid=1000,pid=4711".
     std::string text() const;
 };
 

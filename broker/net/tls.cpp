@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <openssl/err.h>
@@ -22,9 +23,21 @@ using file_ptr = std::unique_ptr<BIO, bio_free>;
 constexpr int chain_depth_max = 4;
 constexpr long certificate_list_bytes_max = 32 * 1024;
 
+/// X509_V_OK, or the error of OpenSSL that means the same.
+int error_of(acl::crl_set::answer a) {
+    switch (a) {
+    case acl::crl_set::answer::good: return X509_V_OK;
+    case acl::crl_set::answer::revoked: return X509_V_ERR_CERT_REVOKED;
+    case acl::crl_set::answer::no_list: return X509_V_ERR_UNABLE_TO_GET_CRL;
+    case acl::crl_set::answer::expired: return X509_V_ERR_CRL_HAS_EXPIRED;
+    case acl::crl_set::answer::not_yet_valid: return X509_V_ERR_CRL_NOT_YET_VALID;
+    }
+    return X509_V_ERR_UNSPECIFIED;
+}
+
 /// Verifies the client's chain in a context of its own, so that OpenSSL keeps no `verified_chain` with the connection:
 /// half of what strip() gives back (reference/architecture.md 1.3, step a).
-int verify_apart(X509_STORE_CTX* given, void*) {
+int verify_apart(X509_STORE_CTX* given, void* context) {
     X509_STORE_CTX* own = X509_STORE_CTX_new();
     if (!own) return X509_STORE_CTX_set_error(given, X509_V_ERR_OUT_OF_MEM), 0;
     SSL* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(given, SSL_get_ex_data_X509_STORE_CTX_idx()));
@@ -39,6 +52,10 @@ int verify_apart(X509_STORE_CTX* given, void*) {
         X509_VERIFY_PARAM_set_flags(param, X509_VERIFY_PARAM_get_flags(SSL_get0_param(ssl)));
         ok = X509_verify_cert(own);
         X509_STORE_CTX_set_error(given, X509_STORE_CTX_get_error(own));
+        auto const* lists = static_cast<tls_context const*>(context)->revocations();
+        if (ok == 1 && lists)
+            if (int const e = error_of(lists->check(X509_STORE_CTX_get0_cert(given), ::time(nullptr))); e != X509_V_OK)
+                X509_STORE_CTX_set_error(given, e), ok = 0;
     } else {
         X509_STORE_CTX_set_error(given, X509_V_ERR_OUT_OF_MEM);
     }
@@ -97,7 +114,7 @@ tls_result<void> use_key(SSL_CTX* ctx, tls_settings const& s) {
     return {};
 }
 
-tls_result<void> trust(SSL_CTX* ctx, tls_settings const& s) {
+tls_result<void> trust(SSL_CTX* ctx, tls_settings const& s, tls_context const* self, std::shared_ptr<acl::crl_set const>& revocations) {
     if (!s.request_certificate && !s.require_certificate) return {};
     if (s.ca_file.empty() && s.ca_path.empty()) return tls_error{"cafile or capath is needed to check client certificates"};
     if (!s.ca_file.empty()) {
@@ -119,20 +136,14 @@ tls_result<void> trust(SSL_CTX* ctx, tls_settings const& s) {
     if (!s.crl_file.empty()) {
         auto file = open_file("crlfile", s.crl_file, false);
         if (!file) return file.error();
-        X509_STORE* store = SSL_CTX_get_cert_store(ctx);
-        int count = 0;
-        while (X509_CRL* crl = PEM_read_bio_X509_CRL(file->get(), nullptr, no_pass_phrase, nullptr)) {
-            X509_STORE_add_crl(store, crl);
-            X509_CRL_free(crl);
-            ++count;
-        }
-        ERR_clear_error();
-        if (count == 0) return wrong("crlfile", s.crl_file, "holds no PEM certificate revocation list");
-        X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_CRL_CHECK);
+        // Not into OpenSSL's store: it would keep three hundred bytes an entry, and look nobody up who is already connected.
+        auto lists = acl::crl_set::read(file->get(), SSL_CTX_get_cert_store(ctx));
+        if (!lists) return wrong("crlfile", s.crl_file, lists.error());
+        revocations = std::move(*lists);
     }
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (s.require_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
     SSL_CTX_set_verify_depth(ctx, chain_depth_max);
-    SSL_CTX_set_cert_verify_callback(ctx, verify_apart, nullptr);
+    SSL_CTX_set_cert_verify_callback(ctx, verify_apart, const_cast<tls_context*>(self));
     return {};
 }
 
@@ -176,7 +187,7 @@ tls_result<std::shared_ptr<tls_context>> tls_context::load(tls_settings const& s
     if (auto r = set_protocol(ctx, s); !r) return r.error();
     if (auto r = use_certificate(ctx, s.certificate_file, made->not_after_); !r) return r.error();
     if (auto r = use_key(ctx, s); !r) return r.error();
-    if (auto r = trust(ctx, s); !r) return r.error();
+    if (auto r = trust(ctx, s, made.get(), made->revocations_); !r) return r.error();
     return made;
 }
 

@@ -5,6 +5,8 @@
 //   tls (a listener's, lives on) --current()--> tls_context (one set of files, immutable, counted) --> SSL_CTX
 //                                 --reload()-->  a new one; connections keep the one they began with
 
+#include "acl/crl.hpp"
+
 #include <boost/system/result.hpp>
 #include <memory>
 #include <cstdint>
@@ -65,6 +67,8 @@ public:
     SSL_CTX* native() const { return ctx_.get(); }
     /// notAfter of the leaf certificate, unix seconds; for the expiry metric.
     std::int64_t not_after() const { return not_after_; }
+    /// What the authorities have taken back; null without crlfile.
+    acl::crl_set const* revocations() const { return revocations_.get(); }
 
 private:
     tls_context() = default;
@@ -72,6 +76,7 @@ private:
 
     std::unique_ptr<SSL_CTX, ssl_free> ctx_;
     std::int64_t not_after_ = 0;
+    std::shared_ptr<acl::crl_set const> revocations_;
     bool strip_ = true;
     // Made at the first handshake: OpenSSL tells the method of TLS 1.3 only from a connection that speaks it.
     mutable std::once_flag strip_once_;

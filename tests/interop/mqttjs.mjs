@@ -1,8 +1,17 @@
-// MQTT.js against airmaild: 3.1.1 and 5, QoS 0-2, retained, will, session resume, TLS with a client certificate.
+// MQTT.js against airmaild: 3.1.1 and 5, QoS 0-2, retained, will, session resume, TLS with a client certificate; over TCP,
+// WebSocket and secure WebSocket.
 import { readFileSync } from 'node:fs'
 import mqtt from 'mqtt'
 
-const [plain, tls, dir] = process.argv.slice(2)
+const [plain, tls, ws, wss, wssDevice, dir] = process.argv.slice(2)
+const ca = readFileSync(`${dir}/ca.crt`)
+// How everybody comes in, and how a device does.
+const ways = {
+  tcp: { url: `mqtt://127.0.0.1:${plain}`, device: `mqtts://localhost:${tls}` },
+  ws: { url: `ws://127.0.0.1:${ws}/mqtt`, device: `wss://localhost:${wssDevice}/mqtt` },
+  wss: { url: `wss://localhost:${wss}/mqtt`, device: `wss://localhost:${wssDevice}/mqtt` }
+}
+let way = ways.tcp
 let failed = 0
 const check = (what, good, detail) => {
   if (!good) failed++
@@ -11,8 +20,8 @@ const check = (what, good, detail) => {
 
 // A client with a queue of messages, so that a test reads them one after another.
 async function open (clientId, version, more = {}) {
-  const c = await mqtt.connectAsync(more.ca ? `mqtts://localhost:${tls}` : `mqtt://127.0.0.1:${plain}`,
-    { clientId, protocolVersion: version, reconnectPeriod: 0, connectTimeout: 20000, ...more })
+  const c = await mqtt.connectAsync(more.key ? way.device : way.url,
+    { clientId, protocolVersion: version, reconnectPeriod: 0, connectTimeout: 20000, ca, ...more })
   const waiting = []
   const got = []
   c.on('error', () => {})
@@ -26,7 +35,7 @@ async function open (clientId, version, more = {}) {
 // connectAsync resolves behind CONNACK: Session Present is read from the packet itself.
 async function resume (clientId, version, more) {
   let present
-  const c = mqtt.connect(`mqtt://127.0.0.1:${plain}`, { clientId, protocolVersion: version, reconnectPeriod: 0, ...more })
+  const c = mqtt.connect(way.url, { clientId, protocolVersion: version, reconnectPeriod: 0, ca, ...more })
   const got = []
   c.on('message', (topic, payload) => got.push(payload.toString()))
   await new Promise((resolve, reject) => { c.on('connect', p => { present = p.sessionPresent; resolve() }); c.on('error', reject) })
@@ -65,12 +74,15 @@ async function walk (version) {
   const end = Date.now() + 20000
   while (again.got.length < 5 && Date.now() < end) await new Promise(resolve => setTimeout(resolve, 20))
   check(`${word} session resumes with its queue`, again.present() === true && again.got.sort().join('') === '01234', again.got)
-  for (const c of [a, b, again.c]) await c.endAsync()
+  await again.c.endAsync()
+  // The next way in begins without it.
+  await (await open(`keeper-${word}`, version, { clean: true })).endAsync()
+  for (const c of [a, b]) await c.endAsync()
 }
 
 async function device (version) {
   const word = version === 5 ? '5' : '3.1.1'
-  const keys = { ca: readFileSync(`${dir}/ca.crt`), cert: readFileSync(`${dir}/sn-1.crt`), key: readFileSync(`${dir}/sn-1.key`) }
+  const keys = { cert: readFileSync(`${dir}/sn-1.crt`), key: readFileSync(`${dir}/sn-1.key`) }
   const d = await open('sn-1', version, keys)
   const operator = await open(`operator-${word}`, version)
   await d.subscribeAsync('devices/sn-1/command', { qos: 1 })
@@ -94,9 +106,13 @@ async function properties () {
 }
 
 try {
-  for (const version of [4, 5]) await walk(version)
-  for (const version of [4, 5]) await device(version)
-  await properties()
+  for (const [name, one] of Object.entries(ways)) {
+    console.log(`over ${name}`)
+    way = one
+    for (const version of [4, 5]) await walk(version)
+    for (const version of [4, 5]) await device(version)
+    await properties()
+  }
 } catch (e) {
   failed++
   console.log('FAIL', e)

@@ -12,11 +12,15 @@ if ! cmp -s "$here/package-lock.json" "$modules/installed"; then
 fi
 cp "$here/mqttjs.mjs" "$modules/"
 certificates sn-1
+ws=$(free_port) wss=$(free_port) wss_device=$(free_port)
 configuration() {
     printf 'listener %s 127.0.0.1\nlistener_allow_anonymous true\n' "$plain"
     printf 'listener %s 127.0.0.1\ndevice_listener true\ncafile %s/ca.crt\ncertfile %s/server.crt\nkeyfile %s/server.key\n' "$tls" "$dir" "$dir" "$dir"
+    printf 'listener %s 127.0.0.1\nprotocol websockets\nlistener_allow_anonymous true\n' "$ws"
+    printf 'listener %s 127.0.0.1\nprotocol websockets\nlistener_allow_anonymous true\ncertfile %s/server.crt\nkeyfile %s/server.key\n' "$wss" "$dir" "$dir"
+    printf 'listener %s 127.0.0.1\nprotocol websockets\ndevice_listener true\ncafile %s/ca.crt\ncertfile %s/server.crt\nkeyfile %s/server.key\n' "$wss_device" "$dir" "$dir" "$dir"
 }
 start_broker
-node "$modules/mqttjs.mjs" "$plain" "$tls" "$dir" || failed=1
+node "$modules/mqttjs.mjs" "$plain" "$tls" "$ws" "$wss" "$wss_device" "$dir" || failed=1
 checks=1
 done_with

@@ -93,3 +93,14 @@ TEST_CASE("Mosquitto's use_identity_as_username and use_subject_as_username") {
     CHECK(common_name(certificate({std::string{"a\0b", 3}}, {}).get()).error() == errc::bad_identity);
     CHECK(common_name(certificate({"a", "b"}, {}).get()).error() == errc::ambiguous_identity);
 }
+
+TEST_CASE("C06: wildcard and control characters are no identity, from a certificate or from a proxy (a_wildcard_identity, t_wildcard_cn)") {
+    for (std::string const& bad : {std::string{"+"}, std::string{"#"}, std::string{"a+b"}, std::string{"dev/#"}, std::string{"a\nb"}, std::string{"a\x7f"}, std::string{"a\0b", 3}}) {
+        CHECK(common_name(certificate({bad}, {}).get()).error() == errc::bad_identity);
+        CHECK(device_id(certificate({bad}, {}).get(), cn).error() == errc::bad_identity);
+        CHECK_FALSE(valid_common_name(bad));
+    }
+    CHECK_FALSE(valid_common_name(""));
+    CHECK_FALSE(valid_common_name(std::string(257, 'a')));
+    CHECK(valid_common_name("alice smith/lab"));
+}

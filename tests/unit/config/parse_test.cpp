@@ -56,7 +56,7 @@ TEST_CASE("an empty file listens on loopback and lets anybody in, as Mosquitto d
 
 TEST_CASE("keys after a listener belong to it, and any listener ends anonymous access") {
     auto const c = parse_text("listener 1883 127.0.0.1\nmax_connections 5\nlistener 9001 127.0.0.1\nprotocol websockets\n");
-    CHECK(complaints(c) == "airmail.conf:3: error: listener 127.0.0.1:9001: protocol websockets is not served yet; only mqtt is\n");
+    CHECK(complaints(c) == "");
     REQUIRE(c.listeners().size() == 2);
     CHECK(c.listeners()[0].number("max_connections") == 5);
     CHECK(c.listeners()[0].protocol() == "mqtt");
@@ -89,7 +89,8 @@ TEST_CASE("allow_anonymous is global wherever it stands, unless per_listener_set
 
 TEST_CASE("a unix socket is listener 0 PATH; a port must be a port") {
     CHECK(parse_text("listener 0 /run/a b\n").listeners()[0].unix_path == "/run/a b");
-    CHECK(says(parse_text("listener 0 /run/a b\n"), "unix sockets are not served yet"));
+    CHECK(says(parse_text("listener 0 /run/a\nairmail_unix_mode 0999\n"), "expected an octal mode such as 0660"));
+    CHECK(says(parse_text("listener 0 /run/a\nbind_interface lo\n"), "bind_interface has no meaning for a unix socket"));
     for (auto const* wrong : {"listener", "listener 0", "listener 65536", "listener -1", "listener x", "listener 12x"})
         CHECK_MESSAGE(says(parse_text(wrong), "airmail.conf:1: error: listener: expected PORT"), wrong);
     CHECK(says(parse_text("listener 1 ::1\nlistener 1 ::1\n"), "is configured twice"));
@@ -167,7 +168,7 @@ TEST_CASE("include_dir reads *.conf in Mosquitto's order, each file on its own, 
 
 TEST_CASE("a directive that security rests on is refused rather than ignored") {
     for (auto const* line : {"plugin /x.so", "auth_plugin /x.so", "psk_file p", "mount_point a/", "clientid_prefixes x", "tls_engine pkcs11",
-                             "use_username_as_clientid true", "enable_proxy_protocol 2", "accept_protocol_versions 5"})
+                             "use_username_as_clientid true", "http_dir /x", "accept_protocol_versions 5"})
         CHECK_MESSAGE(!parse_text(line).ok(), line);
     CHECK(parse_text("listener 1 ::1\nuse_username_as_clientid false\n").ok());
     auto const c = parse_text("plugin /x.so\nplugin_opt_file y\n");
@@ -272,6 +273,9 @@ TEST_CASE("log directives become destinations and a level") {
     o = config::log_options(parse_text("log_dest file /var/log/a b\nlog_dest syslog\nlog_dest topic\nlog_type error\nlog_type warning\nlog_format json\n"), false, false, {});
     CHECK(o.least == log::level::warn);
     CHECK(o.as == log::format::json);
+    CHECK(o.only == std::vector{log::level::error, log::level::warn});
+    CHECK(config::log_options(parse_text("log_type error\nlog_type information\n"), false, false, {}).only == std::vector{log::level::error, log::level::info});
+    CHECK(config::log_options(parse_text("log_type none\n"), false, false, {}).only == std::vector{log::level::off});
     REQUIRE(o.to.size() == 2);
     CHECK(o.to[0].path == "/var/log/a b");
     CHECK(config::log_options(parse_text("log_dest none\n"), true, false, {}).to.empty());
@@ -294,4 +298,20 @@ TEST_CASE("a missing key file is an error that says where it was set") {
     REQUIRE(all.size() == 3);
     CHECK(all[2].weight == config::finding::grade::error);
     CHECK(all[2].text == "listener 8883: keyfile k: No such file or directory (set at airmail.conf:5)");
+}
+
+TEST_CASE("who speaks for others is said in one place, and a device listener must say it") {
+    CHECK(says(parse_text("listener 1883\nenable_proxy_protocol 2\n"), "warning: listener 1883: enable_proxy_protocol without airmail_proxy_from"));
+    CHECK(says(parse_text("listener 1883\nenable_proxy_protocol 1\nproxy_protocol_v2_require_tls true\n"), "version 1 of the PROXY protocol does not tell"));
+    CHECK(says(parse_text("listener 1883\nproxy_protocol_v2_require_tls true\n"), "needs enable_proxy_protocol 2"));
+    CHECK(says(parse_text("listener 8883\ndevice_listener true\nenable_proxy_protocol 2\n"), "needs airmail_proxy_from on a device listener"));
+    auto const behind = "listener 8883 127.0.0.1\ndevice_listener true\nenable_proxy_protocol 2\nairmail_proxy_from 10.0.0.0/8\n";
+    CHECK(says(parse_text(behind), "needs device_identity cn"));
+    CHECK(says(parse_text(behind), "needs proxy_protocol_v2_require_tls true"));
+    CHECK(parse_text(std::string{behind} + "device_identity cn\nproxy_protocol_v2_require_tls true\n").ok());
+}
+
+TEST_CASE("files are not served by a WebSocket listener, and it says so") {
+    CHECK(says(parse_text("listener 9001 127.0.0.1\nprotocol websockets\nhttp_dir /var/www\n"), "http_dir"));
+    CHECK_FALSE(parse_text("listener 9001 127.0.0.1\nprotocol websockets\nhttp_dir /var/www\n").ok());
 }

@@ -75,6 +75,9 @@ public:
         return crl;
     }
 
+    /// Signs a list once more, after a test has added to it.
+    bool sign_again(X509_CRL* crl) const { return X509_CRL_sort(crl) == 1 && X509_CRL_sign(crl, self_.key.get(), EVP_sha256()) > 0; }
+
 private:
     static void extend(X509* c, X509* issuer, int nid, char const* value) {
         X509V3_CTX ctx;
