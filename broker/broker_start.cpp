@@ -133,6 +133,7 @@ void broker::house::load_access() {
         for (auto const& c : complaints)
             if (c.fatal) throw startup_error(78, fmt::format("{}:{}: {}", path, c.line, c.text));
         logins->use(std::make_shared<acl::password_file const>(std::move(file)));
+        world.scram = [this](std::string_view user) { return logins->scram(user); };
         world.check_password = [this](handlers::login const& l, handlers::login_done done) { logins->check(l, std::move(done)); };
     }
     for (auto& s : shards) protocols.push_back(handlers::make_protocol(*s, world));

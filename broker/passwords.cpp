@@ -37,6 +37,13 @@ void passwords::check(handlers::login const& l, handlers::login_done done) {
     done(false, {});
 }
 
+std::optional<acl::scram_verifier> passwords::scram(std::string_view user) const {
+    std::unique_lock hold(lock_);
+    auto const file = file_;
+    hold.unlock();
+    return file ? file->scram(user) : std::nullopt;
+}
+
 void passwords::stop() {
     {
         std::lock_guard hold(lock_);

@@ -22,13 +22,15 @@ public:
     void use(std::shared_ptr<acl::password_file const> file);
     /// `done` on a checker's thread, or at once when the queue is full. Any thread.
     void check(handlers::login const& l, handlers::login_done done);
+    /// The SCRAM verifier of a user of that file. Any thread; a look-up.
+    std::optional<acl::scram_verifier> scram(std::string_view user) const;
     void stop();
 
 private:
     struct waiting { handlers::login who; handlers::login_done done; };
     void work();
     static constexpr std::size_t waiting_max = 1024;
-    std::mutex lock_;
+    mutable std::mutex lock_;
     std::condition_variable wake_;
     std::deque<waiting> queue_;
     std::shared_ptr<acl::password_file const> file_;

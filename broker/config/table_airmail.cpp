@@ -14,6 +14,11 @@ constexpr directive rows[] = {
     {.name = "device_identity", .kind = choice, .where = scope::both, .standard = "san_uri", .doc = "The one certificate field that names a device.", .choices = "san_uri san_dns cn"},
     {.name = "device_uri_prefix", .where = scope::both, .standard = "urn:airmail:device:", .doc = "What stands before the serial number when device_identity is san_uri."},
 
+    {.name = "airmail_server_reference", .where = scope::both, .standard = "", .doc = "HOST:PORT that MQTT 5 clients are sent to while this broker drains (0x9C and Server Reference).", .reloadable = true},
+    {.name = "airmail_response_information", .where = scope::both, .standard = "", .doc = "Response Information for MQTT 5 clients that ask; %c is the client id, %u the identity.", .reloadable = true},
+    {.name = "airmail_payload_format_check", .kind = flag, .where = scope::both, .standard = "true", .doc = "Refuses (0x99) a payload that is said to be UTF-8 and is not.", .mosquitto = "false", .reloadable = true},
+    {.name = "airmail_overlapping", .kind = choice, .where = scope::both, .standard = "one", .doc = "Overlapping subscriptions of a client get one copy with all identifiers, or each its own.", .choices = "one each", .reloadable = true},
+
     {.name = "shard_count", .kind = count, .where = all, .standard = "0", .doc = "Threads that serve connections; 0 means one per core.", .most = 256},
     {.name = "store_path", .kind = path, .where = all, .standard = "/var/lib/airmail", .doc = "Data folder; made with mode 0700."},
     {.name = "store_map_size", .kind = size, .where = all, .standard = "64GiB", .doc = "Address space of the hot store (a sparse file); when it is full, publishers are told 0x97.", .unit = "bytes"},

@@ -26,6 +26,7 @@ void mqtt::gone(peer& from) {
 
 void mqtt::lost(session::session& s, std::string_view note) {
     if (s.connected()) metric::connected.add(-1);
+    proofs_.erase(s.connection);
     bool const clean = s.clean_disconnect;
     auto const ready = s.ready ? ready_filter(s) : std::string{};
     s.detach();

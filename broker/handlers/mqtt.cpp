@@ -3,10 +3,12 @@
 #include "broker/codec/ping.hpp"
 #include "broker/handlers/metrics.hpp"
 #include "broker/handlers/parked.hpp"
+#include "broker/handlers/words.hpp"
 #include "broker/log/log.hpp"
 #include "broker/router/keyed_hash.hpp"
 #include "broker/shard/task.hpp"
 
+#include <fmt/core.h>
 #include <random>
 
 namespace airmail::handlers {
@@ -63,7 +65,7 @@ void mqtt::tick() {
 
 bool mqtt::bad(peer& from, codec::reason r, std::string_view why) {
     metric::protocol_errors.add();
-    from.close(r, why);
+    from.close(r, fmt::format("{}: {}", why, words(r)));
     gone(from);  // nothing is sent after DISCONNECT [MQTT-3.14.4-1]; net's own call finds nobody
     return false;
 }
@@ -72,10 +74,7 @@ bool mqtt::packet(peer& from, codec::frame const& f) {
     if (!from.session) {
         auto const waiting = parked_.find(from.connection_number());
         if (waiting == parked_.end()) return false;
-        if (f.type == codec::packet_type::connect) return bad(from, codec::reason::protocol_error, "a second CONNECT");
-        if (waiting->second->keep(f, world_.limits.parked_bytes)) return true;
-        metric::parked_overflow.add();
-        return bad(from, codec::reason::quota_exceeded, "too much sent before CONNACK");
+        return packet_before_connack(from, *waiting->second, f);
     }
     switch (f.type) {
     case codec::packet_type::publish: return on_publish(from, f);
@@ -94,6 +93,14 @@ bool mqtt::packet(peer& from, codec::frame const& f) {
     case codec::packet_type::connect: return bad(from, codec::reason::protocol_error, "a second CONNECT");  // [MQTT-3.1.0-2]
     default: return bad(from, codec::reason::protocol_error, "a packet only servers send");
     }
+}
+
+bool mqtt::packet_before_connack(peer& from, parked& waiting, codec::frame const& f) {
+    if (f.type == codec::packet_type::connect) return bad(from, codec::reason::protocol_error, "a second CONNECT");
+    if (waiting.proof) return prove(from, waiting, f);
+    if (waiting.keep(f, world_.limits.parked_bytes)) return true;
+    metric::parked_overflow.add();
+    return bad(from, codec::reason::quota_exceeded, "too much sent before CONNACK");
 }
 
 std::int64_t mqtt::silence_allowed_ms(peer const& p) const {

@@ -70,12 +70,13 @@ private:
     bool read_will(hello& h, peer& from, codec::connect_view const& c);
     void login_then_welcome(peer& from, std::unique_ptr<hello> h, codec::connect_view const& c);
     void decided(std::uint64_t connection, bool allowed, std::string role);
+    login_done answer_to(std::uint64_t connection);
     void refuse_connect(peer& from, codec::version v, codec::reason r, std::string_view why);
     void welcome(peer& from, hello& h);
     session::session& session_for(peer& from, hello& h, bool& present);
     void apply(session::session& s, peer& from, hello& h);
     void welcomed(peer& from, session::session& s, hello& h, bool present);
-    void connack(peer& from, session::session& s, hello& h, bool present);
+    bool connack(peer& from, session::session& s, hello& h, bool present);
     void take_over(session::session& s, bool ends);
     void run_parked(std::uint64_t connection);
 
@@ -98,7 +99,11 @@ private:
     void complete(pending_ack& a);
     bool on_unsubscribe(peer& from, codec::frame const& f);
     bool on_disconnect(peer& from, codec::frame const& f);
+    void begin_proof(peer& from, std::unique_ptr<hello> h, codec::connect_view const& c);
+    bool packet_before_connack(peer& from, parked& waiting, codec::frame const& f);
+    bool prove(peer& from, parked& waiting, codec::frame const& f);
     bool on_auth(peer& from, codec::frame const& f);
+    bool say_auth(peer& from, codec::reason r, std::string_view data);
 
     // lifecycle.cpp
     void lost(session::session& s, std::string_view note);
@@ -138,6 +143,7 @@ private:
     mutable shard::instant clock_read_at_ = -1;
     mutable std::int64_t clock_ = 0;
     std::unordered_map<std::uint64_t, std::unique_ptr<parked>> parked_;
+    std::unordered_map<std::uint64_t, acl::scram_exchange> proofs_;   // re-authentications under way, by connection
     std::vector<std::uint32_t> paused_;                // sessions whose socket is not read
     std::unordered_map<std::uint64_t, std::function<void(bool)>> waiting_publishers_;   // of publish(), by promise
     std::uint64_t next_publisher_ = 0;

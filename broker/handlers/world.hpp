@@ -2,6 +2,7 @@
 // What the shards' protocols share. Made by broker.cpp before them and outliving them.
 
 #include "acl/engine.hpp"
+#include "acl/scram.hpp"
 #include "broker/handlers/plugin_gate.hpp"
 #include "broker/router/fanout.hpp"
 #include "storage/store.hpp"
@@ -51,6 +52,8 @@ struct world {
     /// Checks user name and password off the loop. Unset: users are refused on device listeners, accepted unproven elsewhere
     /// when anonymous clients are.
     std::function<void(login const&, login_done)> check_password;
+    /// The SCRAM-SHA-256 verifier of a user, any thread. Unset: no enhanced authentication is offered.
+    acl::scram_exchange::look_up scram;
     std::function<std::int64_t()> wall_s;      // unix time, for `server_time`; required
     world_limits limits;
     router::interest interest;

@@ -3,6 +3,7 @@
 #include "broker/codec/connack.hpp"
 #include "broker/codec/connect.hpp"
 #include "broker/handlers/home.hpp"
+#include "broker/handlers/words.hpp"
 #include "broker/log/log.hpp"
 #include "broker/net/counters.hpp"
 
@@ -158,9 +159,11 @@ void newcomer::leave_for_home(std::unique_ptr<arrival> a, codec::connect_view co
 void newcomer::refuse(codec::reason why, codec::version answer_in) {
     // [MQTT-3.1.4-1] and [MQTT-3.1.2-1]: a CONNACK may say why; a malformed CONNECT of 3.x is closed without one.
     bytes answer;
+    codec::connack_view said{.code = why};
+    said.props.explain(handlers::words(why));
     if (answer_in == codec::version::v5 || why == codec::reason::unsupported_protocol_version ||
         why == codec::reason::client_identifier_not_valid)
-        codec::encode(answer, codec::connack_view{.code = why}, answer_in);
+        codec::encode(answer, said, answer_in);
     if (!answer.empty()) peer_->wire.write(answer);  // best effort: nobody waits for strangers
     peer_->wire.finish();
     drop(errc::not_mqtt, codec::name(why));

@@ -1,6 +1,8 @@
 #include "broker/router/delivery.hpp"
 
 #include "broker/codec/acks.hpp"
+#include "broker/codec/framer.hpp"
+#include "broker/codec/within.hpp"
 #include "broker/router/metrics.hpp"
 
 namespace airmail::router {
@@ -12,9 +14,9 @@ void delivery::give(session::session& s, storage::message_ptr const& m, wish con
     if (qos == 0) {
         if (!s.out) return metric::dropped_offline.add();
         if (s.output_bytes_max && s.out->out_bytes() > s.output_bytes_max) return metric::dropped_slow.add();
-        auto const& v = variants_.get(*m, s.v5(), 0, w.retain, w.ids, now());
-        if (s.packet_bytes_max && v.wire_bytes > s.packet_bytes_max) return metric::dropped_too_large.add();  // [MQTT-3.1.2-24]
-        append(*s.out, v, m, 0, false);
+        auto const* v = fit(s, *m, 0, w.retain, w.ids);
+        if (!v) return metric::dropped_too_large.add();
+        append(*s.out, *v, m, 0, false);
         return metric::sent_qos0.add();
     }
     if (!s.out && !s.kept()) return metric::dropped_offline.add();
@@ -69,19 +71,32 @@ void delivery::pump(session::session& s) {
     }
 }
 
+variant const* delivery::fit(session::session& s, storage::message const& m, std::uint8_t qos, bool retain, std::span<std::uint32_t const> ids) {
+    auto const allowed = s.packet_bytes_max ? s.packet_bytes_max : codec::packet_size_max;
+    // An alias costs three bytes the first time and saves the topic after that; a client that takes none has no table. [MQTT-3.1.2-27]
+    if (s.aliases_out && m.topic().size() > 3) {
+        auto const hash = variants_.topic_hash(m);
+        auto const choice = s.aliases_out->look(hash);
+        auto const& v = variants_.get(m, s.v5(), qos, retain, ids, now(), choice);
+        if (v.wire_bytes <= allowed) return s.aliases_out->sent(hash, choice), &v;
+    }
+    auto const& v = variants_.get(m, s.v5(), qos, retain, ids, now());
+    return v.wire_bytes <= allowed ? &v : nullptr;  // [MQTT-3.1.2-24]
+}
+
 void delivery::send(session::session& s, outgoing::step const& step) {
     auto const& e = step.e;
     if (e.body.get() != fresh_ && !may_read_(s, *e.body)) {
         metric::dropped_not_allowed.add();
         return give_up(s, step);
     }
-    auto const& v = variants_.get(*e.body, s.v5(), e.qos, e.retain, s.sending().identifiers(e), now());
-    if (s.packet_bytes_max && v.wire_bytes > s.packet_bytes_max) {
+    auto const* v = fit(s, *e.body, e.qos, e.retain, s.sending().identifiers(e));
+    if (!v) {
         // Dropped as if it had been delivered. [MQTT-3.1.2-25]
         metric::dropped_too_large.add();
         return give_up(s, step);
     }
-    append(*s.out, v, e.body, e.packet_id, step.dup);
+    append(*s.out, *v, e.body, e.packet_id, step.dup);
     (e.qos == 1 ? metric::sent_qos1 : metric::sent_qos2).add();
 }
 
@@ -126,7 +141,9 @@ void delivery::fetch(session::session& s) {
 }
 
 void delivery::pubrel(session::session& s, std::uint16_t id, codec::reason r) {
-    codec::encode(s.out->out(), codec::ack_view{codec::packet_type::pubrel, id, r}, s.protocol);
+    codec::ack_view a{codec::packet_type::pubrel, id, r};
+    if (codec::failed(r) && s.problem_info) a.props.explain("no message with this packet identifier is under way");
+    codec::encode_within(s.out->out(), a, s.protocol, s.packet_bytes_max ? s.packet_bytes_max : codec::packet_size_max);
 }
 
 bool delivery::acknowledged(session::session& s, codec::packet_type type, std::uint16_t id, codec::reason r) {

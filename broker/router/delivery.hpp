@@ -50,6 +50,8 @@ public:
     std::int64_t now() const { return now_(); }
 
 private:
+    /// Encodes for this client, with a Topic Alias where it takes them; null when its Maximum Packet Size forbids the packet.
+    variant const* fit(session::session& s, storage::message const& m, std::uint8_t qos, bool retain, std::span<std::uint32_t const> ids);
     void send(session::session& s, session::outgoing::step const& step);
     void give_up(session::session& s, session::outgoing::step const& step);
     void fetch(session::session& s);

@@ -73,6 +73,7 @@ void fanout::note_hit(subscriber const& s, storage::message const& m) {
     auto& who = *s.who;
     if (s.how.no_local() && m.publisher() == who.number) return;  // [MQTT-3.8.3-3]
     bool const retain = s.how.retain_as_published() && m.retain();  // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+    if (who.each_copy) return hits_.push_back({&who, s.how.qos(), retain, s.id, 0});  // [MQTT-3.3.4-5]
     if (who.match_mark != mark_) {
         who.match_mark = mark_;
         who.match_hit = static_cast<std::uint32_t>(hits_.size());
