@@ -30,6 +30,11 @@ void make_private(std::string const& path) {
     if (ec || ::chmod(path.c_str(), 0700) != 0) throw startup_error(74, fmt::format("cannot make the data directory {}: {}", path, ec ? ec.message() : std::strerror(errno)));
 }
 
+router::share_strategy strategy_of(std::string_view name) {
+    using enum router::share_strategy;
+    return name == "hash" ? hash : name == "sticky" ? sticky : name == "least_loaded" ? least_loaded : round_robin;
+}
+
 int code_of(boost::system::error_code ec) {
     if (ec == storage::errc::locked) return 75;
     if (ec == storage::errc::damaged || ec == storage::errc::version) return 73;
@@ -75,6 +80,8 @@ void broker::house::make_shards() {
     shards = shard::make_shards(std::min(n, 64u));
     world.store = store.get();
     world.wall_s = [] { return wall_ms() / 1000; };
+    world.limits.shared_groups = static_cast<std::size_t>(settings.number("limit_shared_groups"));
+    world.limits.share = strategy_of(settings.text("airmail_share_strategy"));
     world.limits.retained.messages = static_cast<std::size_t>(settings.number("limit_retained_total"));
     world.limits.retained.bytes = settings.size("limit_retained_total_size");
     out = std::make_unique<way_out>(world);
@@ -201,6 +208,8 @@ void broker::house::open_http() {
 void broker::house::run() {
     store->start();
     network->start();
+    system = std::make_unique<system_topics>(world, std::chrono::seconds(settings.number("sys_interval")), wall_ms);
+    system->start();
     for (std::size_t i = 0; i < shards.size(); ++i)
         threads.emplace_back([s = shards[i].get(), i] {
             pthread_setname_np(pthread_self(), fmt::format("airmail-shard{}", i).c_str());

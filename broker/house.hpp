@@ -11,6 +11,7 @@
 #include "broker/net/network.hpp"
 #include "broker/passwords.hpp"
 #include "broker/rest.hpp"
+#include "broker/system_topics.hpp"
 #include "broker/way_out.hpp"
 
 #include <atomic>
@@ -51,6 +52,7 @@ struct broker::house {
     std::unique_ptr<passwords> logins;
     std::vector<std::unique_ptr<handlers::mqtt>> protocols;
     std::unique_ptr<net::network> network;
+    std::unique_ptr<system_topics> system;
     struct door { net::listener* listener; net::origin origin; std::string name; };
     std::vector<door> doors;
     std::vector<broker::bound> bound;

@@ -177,7 +177,7 @@ void mqtt::decided(std::uint64_t connection, bool allowed, std::string role) {
                       "login refused");
     }
     if (!role.empty()) h->who.role = std::move(role);
-    if (h->will && !may(h->who, from.rules().device, acl::action::publish, h->will->topic)) {
+    if (h->will && (h->will->topic.starts_with("$SYS/") || !may(h->who, from.rules().device, acl::action::publish, h->will->topic))) {
         metric::refused_will.add();
         return refuse(codec::reason::not_authorized, "will topic not allowed");
     }

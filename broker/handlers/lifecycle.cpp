@@ -50,8 +50,10 @@ void mqtt::lost(session::session& s, std::string_view note) {
 
 void mqtt::end(session::session& s) {
     if (s.last_will) publish_will(s);
-    fanout_.forget(s);
-    if (s.stored) ledger_.insist(storage::drop_session{s.number});
+    // Its references go when those who take over have theirs.
+    fanout_.forget(s, [this, number = s.number, stored = s.stored] {
+        if (stored) ledger_.insist(storage::drop_session{number});
+    });
     sessions_.erase(s);
     metric::sessions.set(static_cast<std::int64_t>(sessions_.size()));
 }

@@ -9,6 +9,8 @@ inline metrics::counter received_qos0{"airmail_handlers_publishes_received_total
 inline metrics::counter received_qos1{"airmail_handlers_publishes_received_total", "PUBLISH packets read from peers.", {{"qos", "1"}}};
 inline metrics::counter received_qos2{"airmail_handlers_publishes_received_total", "PUBLISH packets read from peers.", {{"qos", "2"}}};
 
+inline metrics::counter received_payload{"airmail_handlers_publish_received_bytes_total", "Payload bytes of PUBLISH packets read from peers."};
+
 inline char const* const refused_help = "PUBLISH packets refused, by cause.";
 inline metrics::counter refused_acl{"airmail_handlers_publishes_refused_total", refused_help, {{"cause", "not_authorized"}}};
 inline metrics::counter refused_topic{"airmail_handlers_publishes_refused_total", refused_help, {{"cause", "topic_invalid"}}};

@@ -37,7 +37,7 @@ mqtt::mqtt(shard::shard& s, world& w)
                 [this](session::session& to, storage::message const& m) { return may_receive(to, m.topic(), router::keyed_hash(m.topic())); }}
     , fanout_{s, w.interest, ledger_, *this, delivery_,
               router::retained_bounds{w.limits.retained.messages / s.count() + 1, w.limits.retained.bytes / s.count() + 1},
-              w.limits.shared_groups} {
+              w.limits.shared_groups, w.limits.share} {
     if (w.shards.size() < s.count()) w.shards.resize(s.count());
     w.shards[s.index()] = this;
     s.at_turn_end([this] {
@@ -144,16 +144,21 @@ bool mqtt::may_receive(router::member& m, std::string_view topic, std::uint64_t 
     return allowed;
 }
 
-void mqtt::publish(storage::message_ptr m, std::function<void(bool)> done) {
+router::ack_promise mqtt::promise_to(std::function<void(bool)> heard) {
+    router::ack_promise p;
+    p.connection = ++next_publisher_;
+    waiting_publishers_.emplace(p.connection, std::move(heard));
+    return p;
+}
+
+void mqtt::publish(storage::message_ptr m, std::function<void(bool)> done, bool durable) {
     router::publish_options o;
+    o.durable = durable;
     show_plugins(m, o);
     router::ack_promise p;
     bool const waits = m->qos() > 0 || m->retain();
     if (done && !waits) done(true);
-    if (done && waits) {
-        p.connection = ++next_publisher_;
-        waiting_publishers_.emplace(p.connection, std::move(done));
-    }
+    if (done && waits) p = promise_to(std::move(done));
     auto const hash = router::keyed_hash(m->topic());
     fanout_.publish(std::move(m), hash, p, o);
 }

@@ -43,7 +43,8 @@ public:
     /// tests call it.
     void tick();
     /// A message of the broker or of a plugin, on behalf of nobody. `done` (may be empty) hears whether it is safe.
-    void publish(storage::message_ptr m, std::function<void(bool stored)> done = {});
+    /// `durable` false: it is kept in memory only, retained or not.
+    void publish(storage::message_ptr m, std::function<void(bool stored)> done = {}, bool durable = true);
 
     // For the operator. On the shard's thread: post them.
     std::vector<session_info> list() const;
@@ -119,6 +120,7 @@ private:
     bool may_receive(session::session& s, std::string_view topic, std::uint64_t hash) override;
     bool may_receive(router::member& m, std::string_view topic, std::uint64_t hash) override;
     void answer(router::ack_promise const& p, router::outcome o) override;
+    router::ack_promise promise_to(std::function<void(bool safe)> heard) override;
     router::fanout& of_shard(unsigned t) override { return world_.shards[t]->fanout_; }
 
     bool may(session::session& s, acl::action what, std::string_view topic, std::uint64_t hash);

@@ -41,6 +41,7 @@ private:
 struct world_limits {
     router::retained_bounds retained;          // of the broker; each shard gets its part
     std::size_t shared_groups = 1000;          // per shard
+    router::share_strategy share = router::share_strategy::round_robin;
     std::uint32_t parked_bytes = 64 << 10;     // packets of one peer read while its CONNECT is decided
 };
 

@@ -18,6 +18,7 @@ bytes& connection::out() {
         if (queue_.bytes_waiting() > rules().output_cut_bytes) return end(errc::output_overflow), hub_.nowhere();
     }
     if (!dirty_) dirty_ = true, hub_.dirty(*this);
+    count::packets_out.add();  // handlers ask for the buffer once a packet
     return queue_.tail(hub_.pool());
 }
 

@@ -17,6 +17,7 @@ void delivery::give(session::session& s, storage::message_ptr const& m, wish con
         auto const* v = fit(s, *m, 0, w.retain, w.ids);
         if (!v) return metric::dropped_too_large.add();
         append(*s.out, *v, m, 0, false);
+        metric::sent_payload.add(m->payload().size());
         return metric::sent_qos0.add();
     }
     if (!s.out && !s.kept()) return metric::dropped_offline.add();
@@ -25,7 +26,7 @@ void delivery::give(session::session& s, storage::message_ptr const& m, wish con
     session::entry e;
     e.body = m;
     e.subscription = s.v5() ? sending.remember(w.ids) : 0;
-    e.qos = qos, e.retain = w.retain, e.owed_lsn = stores;
+    e.qos = qos, e.retain = w.retain, e.owed_lsn = stores, e.share = w.share;
     auto const number = sending.push(std::move(e), s.bound);
     if (!number) return metric::dropped_queue_full.add();  // newest refused, never silent
     if (stores) {
@@ -37,6 +38,7 @@ void delivery::give(session::session& s, storage::message_ptr const& m, wish con
     fresh_ = m.get();
     pump(s);
     fresh_ = nullptr;
+    count(s);
 }
 
 void delivery::pump(session::session& s) {
@@ -98,10 +100,26 @@ void delivery::send(session::session& s, outgoing::step const& step) {
     }
     append(*s.out, *v, e.body, e.packet_id, step.dup);
     (e.qos == 1 ? metric::sent_qos1 : metric::sent_qos2).add();
+    metric::sent_payload.add(e.body->payload().size());
 }
 
 void delivery::give_up(session::session& s, session::outgoing::step const& step) {
     settle(s, s.sending().discard(step.number));
+}
+
+void delivery::count(session::session& s) {
+    if (!s.sending_if()) return;
+    auto const c = s.sending_if()->noted();
+    metric::owed_messages.add(c.messages);
+    metric::owed_bytes.add(c.bytes);
+}
+
+void delivery::forget(session::session& s) {
+    auto* sending = s.sending_if();
+    if (!sending) return;
+    count(s);
+    metric::owed_messages.add(-std::int64_t{sending->size()});
+    metric::owed_bytes.add(-static_cast<std::int64_t>(sending->bytes()));
 }
 
 void delivery::settle(session::session& s, storage::lsn at) {
@@ -137,6 +155,7 @@ void delivery::fetch(session::session& s) {
             if (!again->sending().body(numbers[i], std::move(bodies[i]))) metric::lost_records.add();
         variants_.forget();
         pump(*again);
+        count(*again);
     });
 }
 
@@ -173,6 +192,7 @@ bool delivery::acknowledged(session::session& s, codec::packet_type type, std::u
     if (!done.known) return false;
     settle(s, done.at);
     pump(s);
+    count(s);
     return true;
 }
 
