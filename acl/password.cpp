@@ -117,6 +117,7 @@ boost::system::result<std::string> make_argon2(std::string_view password, unsign
 }
 
 boost::system::result<std::string> hash_password(std::string_view password, password_scheme how, unsigned iterations) {
+    if (how == password_scheme::scram_sha256) return make_scram(password, iterations);
     if (how == password_scheme::argon2id) return make_argon2(password, std::min(iterations ? iterations : 1u, argon2_passes_max));
     auto const salt = random_text(salt_bytes);
     if (!salt) return errc::crypto;
@@ -129,12 +130,15 @@ boost::system::result<std::string> hash_password(std::string_view password, pass
 
 boost::system::error_code verify_password(std::string_view stored, std::string_view password) {
     if (stored.starts_with("$argon2")) return verify_argon2(std::string{stored}, password);
+    if (auto const v = read_scram(stored)) return verify_scram(*v, password) ? boost::system::error_code{} : errc::wrong_password;
     auto const s = read_salted(stored);
     if (!s) return errc::bad_hash;
     auto const d = s->rounds == 0 ? salted_sha512(password, s->salt) : pbkdf2(password, s->salt, s->rounds);
     if (!d) return errc::crypto;
     return same_bytes(s->hash, view(*d)) ? boost::system::error_code{} : errc::wrong_password;
 }
+
+bool is_password_hash(std::string_view stored) { return read_salted(stored).has_value() || sane_argon2(stored) || read_scram(stored).has_value(); }
 
 password_file password_file::parse(std::string_view text, std::vector<complaint>& complaints) {
     password_file out;
@@ -150,14 +154,19 @@ password_file password_file::parse(std::string_view text, std::vector<complaint>
         if (user.empty()) say(true, "has no name");
         else if (hash.empty()) say(true, "has no password");
         else if (!out.users_.emplace(user, hash).second) say(true, "is there twice");
-        else if (!read_salted(hash) && !sane_argon2(hash)) say(false, "has a password that is not hashed as mosquitto_passwd does; it can never log in");
+        else if (!is_password_hash(hash)) say(false, "has a password that is not hashed as mosquitto_passwd does; it can never log in");
     }
     for (auto const& [user, hash] : out.users_)
-        if (read_salted(hash) || sane_argon2(hash)) {
+        if (is_password_hash(hash)) {
             out.decoy_ = hash;
             break;
         }
     return out;
+}
+
+std::optional<scram_verifier> password_file::scram(std::string_view user) const {
+    auto const found = users_.find(std::string{user});
+    return found == users_.end() ? std::nullopt : read_scram(found->second);
 }
 
 boost::system::error_code password_file::check(std::string_view user, std::string_view password) const {

@@ -108,6 +108,7 @@ void broker::stop() {
     if (h.plugins) h.plugins->stop();
     h.store->stop();
     h.network.reset();
+    h.system.reset();
     if (h.lock_fd >= 0) ::close(h.lock_fd);
     h.lock_fd = -1;
     log::info("broker", {}, "stopped");

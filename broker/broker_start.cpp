@@ -30,6 +30,11 @@ void make_private(std::string const& path) {
     if (ec || ::chmod(path.c_str(), 0700) != 0) throw startup_error(74, fmt::format("cannot make the data directory {}: {}", path, ec ? ec.message() : std::strerror(errno)));
 }
 
+router::share_strategy strategy_of(std::string_view name) {
+    using enum router::share_strategy;
+    return name == "hash" ? hash : name == "sticky" ? sticky : name == "least_loaded" ? least_loaded : round_robin;
+}
+
 int code_of(boost::system::error_code ec) {
     if (ec == storage::errc::locked) return 75;
     if (ec == storage::errc::damaged || ec == storage::errc::version) return 73;
@@ -76,6 +81,8 @@ void broker::house::make_shards() {
     world.store = store.get();
     world.publish_revoked_wills = settings.text("device_revoked_will") == "publish";
     world.wall_s = [] { return wall_ms() / 1000; };
+    world.limits.shared_groups = static_cast<std::size_t>(settings.number("limit_shared_groups"));
+    world.limits.share = strategy_of(settings.text("airmail_share_strategy"));
     world.limits.retained.messages = static_cast<std::size_t>(settings.number("limit_retained_total"));
     world.limits.retained.bytes = settings.size("limit_retained_total_size");
     out = std::make_unique<way_out>(world);
@@ -134,6 +141,7 @@ void broker::house::load_access() {
         for (auto const& c : complaints)
             if (c.fatal) throw startup_error(78, fmt::format("{}:{}: {}", path, c.line, c.text));
         logins->use(std::make_shared<acl::password_file const>(std::move(file)));
+        world.scram = [this](std::string_view user) { return logins->scram(user); };
         world.check_password = [this](handlers::login const& l, handlers::login_done done) { logins->check(l, std::move(done)); };
     }
     for (auto& s : shards) protocols.push_back(handlers::make_protocol(*s, world));
@@ -235,6 +243,8 @@ void broker::house::open_web() {
 void broker::house::run() {
     store->start();
     network->start();
+    system = std::make_unique<system_topics>(world, std::chrono::seconds(settings.number("sys_interval")), wall_ms);
+    system->start();
     for (std::size_t i = 0; i < shards.size(); ++i)
         threads.emplace_back([s = shards[i].get(), i] {
             pthread_setname_np(pthread_self(), fmt::format("airmail-shard{}", i).c_str());

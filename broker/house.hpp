@@ -12,6 +12,7 @@
 #include "broker/net/network.hpp"
 #include "broker/passwords.hpp"
 #include "broker/rest.hpp"
+#include "broker/system_topics.hpp"
 #include "broker/way_out.hpp"
 #include "broker/web_house.hpp"
 
@@ -60,6 +61,7 @@ struct broker::house {
     std::unique_ptr<passwords> logins;
     std::vector<std::unique_ptr<handlers::mqtt>> protocols;
     std::unique_ptr<net::network> network;
+    std::unique_ptr<system_topics> system;
     struct door { net::listener* listener; net::origin origin; std::string name; };
     std::vector<door> doors;
     mutable std::mutex doors_lock;               // origins of doors: a reload writes them, certificates are asked for anywhere

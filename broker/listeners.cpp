@@ -43,6 +43,10 @@ std::shared_ptr<handlers::listener_rules const> rules_of(config::listener const&
     r.maximum_qos = m.maximum_qos;
     r.retain_available = m.retain_available;
     r.username_is_identity = l.device() || l.flag("use_identity_as_username") || l.flag("use_subject_as_username");
+    r.payload_format_check = l.flag("airmail_payload_format_check");
+    r.each_copy = l.text("airmail_overlapping") == "each";
+    r.server_reference = l.text("airmail_server_reference");
+    r.response_information = l.text("airmail_response_information");
     r.publish_rate = m.publish_rate;
     r.publish_burst = m.publish_burst;
     r.publish_bytes_s = narrow<std::uint32_t>(m.publish_bytes_rate);

@@ -45,6 +45,13 @@ bool passwords::run(std::function<void()> job) {
     return true;
 }
 
+std::optional<acl::scram_verifier> passwords::scram(std::string_view user) const {
+    std::unique_lock hold(lock_);
+    auto const file = file_;
+    hold.unlock();
+    return file ? file->scram(user) : std::nullopt;
+}
+
 void passwords::stop() {
     {
         std::lock_guard hold(lock_);

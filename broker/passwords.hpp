@@ -25,13 +25,15 @@ public:
     void check(handlers::login const& l, handlers::login_done done);
     /// Any other slow computation (argon2id of a new password); false when too many wait. `job` must not throw. Any thread.
     bool run(std::function<void()> job);
+    /// The SCRAM verifier of a user of that file. Any thread; a look-up.
+    std::optional<acl::scram_verifier> scram(std::string_view user) const;
     void stop();
 
 private:
     struct waiting { handlers::login who; handlers::login_done done; std::function<void()> job; };
     void work();
     static constexpr std::size_t waiting_max = 1024;
-    std::mutex lock_;
+    mutable std::mutex lock_;
     std::condition_variable wake_;
     std::deque<waiting> queue_;
     std::shared_ptr<acl::password_file const> file_;

@@ -49,6 +49,8 @@ struct properties {
     bool has(prop p) const { return present & bit(p); }
     /// Marks `p` as present; the field itself is set by name.
     void add(prop p) { present |= bit(p); }
+    /// Sets the Reason String; `why` must live until the packet is encoded.
+    void explain(std::string_view why) { add(prop::reason_string), reason_string = why; }
     /// Takes `p` out.
     void drop(prop p) { present &= ~bit(p); }
 };

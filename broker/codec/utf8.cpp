@@ -51,4 +51,12 @@ bool valid_utf8(std::string_view s) {
     return true;
 }
 
+bool valid_text(std::string_view s) {
+    for (auto nul = s.find('\0'); nul != s.npos; nul = s.find('\0')) {
+        if (!valid_utf8(s.substr(0, nul))) return false;
+        s.remove_prefix(nul + 1);
+    }
+    return valid_utf8(s);
+}
+
 }

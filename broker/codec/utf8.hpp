@@ -9,4 +9,7 @@ namespace airmail::codec {
 /// like any other. Eight bytes a step while they are ASCII. [MQTT-1.5.4-1] [MQTT-1.5.4-2] [MQTT-1.5.4-3]
 bool valid_utf8(std::string_view s);
 
+/// The same for a payload that is said to be UTF-8, where U+0000 is a character too. [MQTT 5, 3.3.2.3.2]
+bool valid_text(std::string_view s);
+
 }

@@ -19,6 +19,12 @@ constexpr directive rows[] = {
     {.name = "airmail_proxy_from", .where = scope::both, .standard = "", .doc = "Proxies that speak for others: an address, a range such as 10.0.0.0/8, or unix; all others connect for themselves. When not set, everybody must send the header.", .reloadable = true, .repeats = true},
     {.name = "http_websocket_path", .where = scope::both, .standard = "", .doc = "The one path at which a WebSocket listener answers, such as /mqtt; when not set, every path.", .reloadable = true},
 
+    {.name = "airmail_server_reference", .where = scope::both, .standard = "", .doc = "HOST:PORT that MQTT 5 clients are sent to while this broker drains (0x9C and Server Reference).", .reloadable = true},
+    {.name = "airmail_response_information", .where = scope::both, .standard = "", .doc = "Response Information for MQTT 5 clients that ask; %c is the client id, %u the identity.", .reloadable = true},
+    {.name = "airmail_payload_format_check", .kind = flag, .where = scope::both, .standard = "true", .doc = "Refuses (0x99) a payload that is said to be UTF-8 and is not.", .mosquitto = "false", .reloadable = true},
+    {.name = "airmail_overlapping", .kind = choice, .where = scope::both, .standard = "one", .doc = "Overlapping subscriptions of a client get one copy with all identifiers, or each its own.", .choices = "one each", .reloadable = true},
+
+    {.name = "airmail_share_strategy", .kind = choice, .where = all, .standard = "round_robin", .doc = "Which member of a shared subscription gets the next message: by turns, by a hash of the publisher, one until it leaves, or who has the fewest waiting.", .choices = "round_robin hash sticky least_loaded"},
     {.name = "shard_count", .kind = count, .where = all, .standard = "0", .doc = "Threads that serve connections; 0 means one per core.", .most = 256},
     {.name = "store_path", .kind = path, .where = all, .standard = "/var/lib/airmail", .doc = "Data folder; made with mode 0700."},
     {.name = "store_map_size", .kind = size, .where = all, .standard = "64GiB", .doc = "Address space of the hot store (a sparse file); when it is full, publishers are told 0x97.", .unit = "bytes"},

@@ -1,7 +1,9 @@
 // PUBACK, PUBREC, PUBREL, PUBCOMP from a peer. [MQTT 5, 4.3]
 
 #include "broker/codec/acks.hpp"
+#include "broker/codec/within.hpp"
 #include "broker/handlers/parked.hpp"
+#include "broker/handlers/words.hpp"
 
 namespace airmail::handlers {
 
@@ -23,7 +25,9 @@ bool mqtt::on_pubrel(peer& from, session::session& s, codec::ack_view const& a) 
         if (s.stored) ledger_.insist(storage::forget_qos2_in{s.number, a.packet_id});
     }
     auto const r = known || !s.v5() ? codec::reason::success : codec::reason::packet_identifier_not_found;
-    codec::encode(from.out(), codec::ack_view{codec::packet_type::pubcomp, a.packet_id, r}, from.protocol);  // [MQTT-4.3.3-11]
+    codec::ack_view answer{codec::packet_type::pubcomp, a.packet_id, r};
+    if (codec::failed(r) && s.problem_info) answer.props.explain(words(r));
+    codec::encode_within(from.out(), answer, from.protocol, from.packet_bytes_allowed());  // [MQTT-4.3.3-11] [MQTT-3.7.2-2]
     return true;
 }
 

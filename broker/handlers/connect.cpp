@@ -2,10 +2,15 @@
 
 #include "broker/codec/connack.hpp"
 #include "broker/codec/topic.hpp"
+#include "broker/codec/utf8.hpp"
+#include "broker/codec/within.hpp"
 #include "broker/handlers/metrics.hpp"
 #include "broker/handlers/parked.hpp"
+#include "broker/handlers/words.hpp"
 #include "broker/log/log.hpp"
 #include "broker/shard/task.hpp"
+
+#include <fmt/core.h>
 
 namespace airmail::handlers {
 namespace {
@@ -21,12 +26,16 @@ bool valid_client_id(std::string_view id) {
 void mqtt::refuse_connect(peer& from, codec::version v, codec::reason r, std::string_view why) {
     codec::connack_view answer;
     answer.code = r;  // session present stays 0 [MQTT-3.2.2-6]
-    codec::encode(from.out(), answer, v);
+    auto const text = fmt::format("{}: {}", why, words(r));
+    answer.props.explain(text);
+    if (r == codec::reason::use_another_server) answer.props.add(codec::prop::server_reference), answer.props.server_reference = from.rules().server_reference;
+    codec::encode_within(from.out(), answer, v, from.packet_bytes_allowed());  // [MQTT-3.2.2-19]
     from.close(r, why);  // [MQTT-3.2.2-7]
 }
 
 void mqtt::connect(peer& from, codec::connect_view const& c, std::string_view assigned_id) {
     from.protocol = c.protocol;
+    from.packet_bytes_most = c.props.maximum_packet_size;
     auto h = std::make_unique<hello>();
     if (!acceptable(from, *h, c)) return;
     h->assigned = !assigned_id.empty();
@@ -43,6 +52,7 @@ void mqtt::connect(peer& from, codec::connect_view const& c, std::string_view as
         h->who.client_id = std::move(client_id);
         return login_then_welcome(from, std::move(h), c);
     }
+    if (c.props.has(codec::prop::auth_method)) return begin_proof(from, std::move(h), c);
     if (c.user_name) {
         h->who.name = *c.user_name;
         h->who.how = acl::proof::password;
@@ -60,9 +70,15 @@ bool mqtt::acceptable(peer& from, hello& h, codec::connect_view const& c) {
         refuse_connect(from, c.protocol, r, why);
         return false;
     };
-    if (world_.draining) return no(codec::reason::server_unavailable, "draining");  // 0x8B is not for CONNACK [MQTT-3.2.2-8]
-    if (c.props.has(codec::prop::auth_method)) return no(codec::reason::bad_authentication_method, "no such method");  // [MQTT-4.12.0-1]
     bool const v5 = c.protocol == codec::version::v5;
+    // 0x8B is not for CONNACK. [MQTT-3.2.2-8]
+    if (world_.draining) return no(v5 && !rules.server_reference.empty() ? codec::reason::use_another_server : codec::reason::server_unavailable, "draining");
+    if (c.props.has(codec::prop::auth_method)) {
+        // Where the certificate says who a client is, nothing else may. [MQTT-4.12.0-1]
+        bool const by_certificate = rules.device || (from.certificate() && rules.username_is_identity);
+        if (!world_.scram || by_certificate || c.props.auth_method != acl::scram_method)
+            return no(codec::reason::bad_authentication_method, "authentication method");
+    }
     if (!v5 && c.client_id.empty() && !c.clean_start)
         return no(codec::reason::client_identifier_not_valid, "empty client id without clean session");  // 3.1.1 [MQTT-3.1.3-8]
     h.protocol = c.protocol;
@@ -70,6 +86,8 @@ bool mqtt::acceptable(peer& from, hello& h, codec::connect_view const& c) {
     h.problem_info = c.props.request_problem_info != 0;
     h.receive_maximum = std::min(c.props.receive_maximum, rules.receive_maximum_out ? rules.receive_maximum_out : std::uint16_t{65535});
     h.packet_bytes_max = c.props.maximum_packet_size;
+    h.topic_alias_max = std::min(c.props.topic_alias_maximum, rules.topic_alias_out);
+    h.wants_response_info = c.props.request_response_info == 1;
     h.asked_expiry_s = v5 ? c.props.session_expiry : c.clean_start ? 0 : 0xFFFFFFFF;
     h.expiry_s = std::min(h.asked_expiry_s, rules.session_expiry_max);
     h.keep_alive = c.keep_alive;
@@ -95,6 +113,8 @@ bool mqtt::read_will(hello& h, peer& from, codec::connect_view const& c) {
     if ((rules.will_payload_max && w.payload.size() > rules.will_payload_max) ||
         (w.retain && rules.retained_payload_max && w.payload.size() > rules.retained_payload_max))
         return no(codec::reason::quota_exceeded, "will payload too large");
+    if (rules.payload_format_check && w.props.payload_format == 1 && !codec::valid_text(as_text(w.payload)))
+        return no(codec::reason::payload_format_invalid, "will payload");
     h.will = std::make_unique<session::will>();
     h.will->topic = w.topic;
     h.will->payload.assign(w.payload.begin(), w.payload.end());
@@ -120,10 +140,7 @@ void mqtt::login_then_welcome(peer& from, std::unique_ptr<hello> h, codec::conne
     waiting->from = &from;
     waiting->greeting = std::move(h);
     parked_[number] = std::move(waiting);
-    // The answer comes back as mail whoever gives it, so nothing here is entered twice.
-    auto done = [this, number](bool allowed, std::string role) {
-        shard_.post_external([this, number, allowed, role = std::move(role)]() mutable { decided(number, allowed, std::move(role)); });
-    };
+    auto done = answer_to(number);
     if (world_.gate && world_.gate->authenticate(l, done)) return from.pause_reading(true);
     if (!asks_password) return decided(number, true, {});
     if (world_.check_password) {
@@ -134,6 +151,13 @@ void mqtt::login_then_welcome(peer& from, std::unique_ptr<hello> h, codec::conne
     auto& who = parked_[number]->greeting->who;
     who.how = acl::proof::anonymous;
     decided(number, from.rules().allow_anonymous && !from.rules().device, {});
+}
+
+login_done mqtt::answer_to(std::uint64_t connection) {
+    // The answer comes back as mail whoever gives it, so nothing here is entered twice.
+    return [this, connection](bool allowed, std::string role) {
+        shard_.post_external([this, connection, allowed, role = std::move(role)]() mutable { decided(connection, allowed, std::move(role)); });
+    };
 }
 
 void mqtt::decided(std::uint64_t connection, bool allowed, std::string role) {
@@ -153,7 +177,7 @@ void mqtt::decided(std::uint64_t connection, bool allowed, std::string role) {
                       "login refused");
     }
     if (!role.empty()) h->who.role = std::move(role);
-    if (h->will && !may(h->who, from.rules().device, acl::action::publish, h->will->topic)) {
+    if (h->will && (h->will->topic.starts_with("$SYS/") || !may(h->who, from.rules().device, acl::action::publish, h->will->topic))) {
         metric::refused_will.add();
         return refuse(codec::reason::not_authorized, "will topic not allowed");
     }

@@ -26,6 +26,7 @@ void mqtt::gone(peer& from) {
 
 void mqtt::lost(session::session& s, std::string_view note) {
     if (s.connected()) metric::connected.add(-1);
+    proofs_.erase(s.connection);
     bool const clean = s.clean_disconnect;
     auto const ready = s.ready ? ready_filter(s) : std::string{};
     s.detach();
@@ -49,9 +50,11 @@ void mqtt::lost(session::session& s, std::string_view note) {
 
 void mqtt::end(session::session& s) {
     if (s.last_will) publish_will(s);
-    fanout_.forget(s);
-    if (s.stored) ledger_.insist(storage::drop_session{s.number});
     world_.identities.leave(s.tenant, s.name());
+    // Its references go when those who take over have theirs.
+    fanout_.forget(s, [this, number = s.number, stored = s.stored] {
+        if (stored) ledger_.insist(storage::drop_session{number});
+    });
     sessions_.erase(s);
     session_share_.set(static_cast<std::int64_t>(sessions_.size()));
 }

@@ -9,10 +9,13 @@ inline metrics::counter received_qos0{"airmail_handlers_publishes_received_total
 inline metrics::counter received_qos1{"airmail_handlers_publishes_received_total", "PUBLISH packets read from peers.", {{"qos", "1"}}};
 inline metrics::counter received_qos2{"airmail_handlers_publishes_received_total", "PUBLISH packets read from peers.", {{"qos", "2"}}};
 
+inline metrics::counter received_payload{"airmail_handlers_publish_received_bytes_total", "Payload bytes of PUBLISH packets read from peers."};
+
 inline char const* const refused_help = "PUBLISH packets refused, by cause.";
 inline metrics::counter refused_acl{"airmail_handlers_publishes_refused_total", refused_help, {{"cause", "not_authorized"}}};
 inline metrics::counter refused_topic{"airmail_handlers_publishes_refused_total", refused_help, {{"cause", "topic_invalid"}}};
 inline metrics::counter refused_quota{"airmail_handlers_publishes_refused_total", refused_help, {{"cause", "quota"}}};
+inline metrics::counter refused_format{"airmail_handlers_publishes_refused_total", refused_help, {{"cause", "payload_format"}}};
 inline metrics::counter refused_store{"airmail_handlers_publishes_refused_total", refused_help, {{"cause", "store"}}};
 inline metrics::counter refused_plugin{"airmail_handlers_publishes_refused_total", refused_help, {{"cause", "plugin"}}};
 inline metrics::counter duplicates{"airmail_handlers_qos2_duplicates_total", "QoS 2 PUBLISH packets read again and not routed again."};
@@ -23,6 +26,10 @@ inline metrics::counter refused_login{"airmail_handlers_connects_total", connect
 inline metrics::counter refused_will{"airmail_handlers_connects_total", connects_help, {{"answer", "will"}}};
 inline metrics::counter refused_sessions{"airmail_handlers_connects_total", connects_help, {{"answer", "sessions"}}};
 inline metrics::counter refused_other{"airmail_handlers_connects_total", connects_help, {{"answer", "other"}}};
+
+inline char const* const proofs_help = "SCRAM exchanges, logins and re-authentications, by outcome.";
+inline metrics::counter proofs_good{"airmail_handlers_scram_exchanges_total", proofs_help, {{"outcome", "proven"}}};
+inline metrics::counter proofs_bad{"airmail_handlers_scram_exchanges_total", proofs_help, {{"outcome", "refused"}}};
 
 inline metrics::counter taken_over{"airmail_session_taken_over_total", "Connections ended because their client came again."};
 inline metrics::counter resumed{"airmail_session_resumed_total", "Sessions resumed."};

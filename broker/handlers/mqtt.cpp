@@ -3,10 +3,12 @@
 #include "broker/codec/ping.hpp"
 #include "broker/handlers/metrics.hpp"
 #include "broker/handlers/parked.hpp"
+#include "broker/handlers/words.hpp"
 #include "broker/log/log.hpp"
 #include "broker/router/keyed_hash.hpp"
 #include "broker/shard/task.hpp"
 
+#include <fmt/core.h>
 #include <random>
 
 namespace airmail::handlers {
@@ -35,7 +37,7 @@ mqtt::mqtt(shard::shard& s, world& w)
                 [this](session::session& to, storage::message const& m) { return may_receive(to, m.topic(), router::keyed_hash(m.topic())); }}
     , fanout_{s, w.interest, ledger_, *this, delivery_,
               router::retained_bounds{w.limits.retained.messages / s.count() + 1, w.limits.retained.bytes / s.count() + 1},
-              w.limits.shared_groups}
+              w.limits.shared_groups, w.limits.share}
     , session_share_{metric::sessions} {
     if (w.shards.size() < s.count()) w.shards.resize(s.count());
     w.shards[s.index()] = this;
@@ -66,7 +68,7 @@ void mqtt::tick() {
 
 bool mqtt::bad(peer& from, codec::reason r, std::string_view why) {
     metric::protocol_errors.add();
-    from.close(r, why);
+    from.close(r, fmt::format("{}: {}", why, words(r)));
     gone(from);  // nothing is sent after DISCONNECT [MQTT-3.14.4-1]; net's own call finds nobody
     return false;
 }
@@ -75,10 +77,7 @@ bool mqtt::packet(peer& from, codec::frame const& f) {
     if (!from.session) {
         auto const waiting = parked_.find(from.connection_number());
         if (waiting == parked_.end()) return false;
-        if (f.type == codec::packet_type::connect) return bad(from, codec::reason::protocol_error, "a second CONNECT");
-        if (waiting->second->keep(f, world_.limits.parked_bytes)) return true;
-        metric::parked_overflow.add();
-        return bad(from, codec::reason::quota_exceeded, "too much sent before CONNACK");
+        return packet_before_connack(from, *waiting->second, f);
     }
     switch (f.type) {
     case codec::packet_type::publish: return on_publish(from, f);
@@ -97,6 +96,14 @@ bool mqtt::packet(peer& from, codec::frame const& f) {
     case codec::packet_type::connect: return bad(from, codec::reason::protocol_error, "a second CONNECT");  // [MQTT-3.1.0-2]
     default: return bad(from, codec::reason::protocol_error, "a packet only servers send");
     }
+}
+
+bool mqtt::packet_before_connack(peer& from, parked& waiting, codec::frame const& f) {
+    if (f.type == codec::packet_type::connect) return bad(from, codec::reason::protocol_error, "a second CONNECT");
+    if (waiting.proof) return prove(from, waiting, f);
+    if (waiting.keep(f, world_.limits.parked_bytes)) return true;
+    metric::parked_overflow.add();
+    return bad(from, codec::reason::quota_exceeded, "too much sent before CONNACK");
 }
 
 std::int64_t mqtt::silence_allowed_ms(peer const& p) const {
@@ -140,16 +147,21 @@ bool mqtt::may_receive(router::member& m, std::string_view topic, std::uint64_t 
     return allowed;
 }
 
-void mqtt::publish(storage::message_ptr m, std::function<void(bool)> done) {
+router::ack_promise mqtt::promise_to(std::function<void(bool)> heard) {
+    router::ack_promise p;
+    p.connection = ++next_publisher_;
+    waiting_publishers_.emplace(p.connection, std::move(heard));
+    return p;
+}
+
+void mqtt::publish(storage::message_ptr m, std::function<void(bool)> done, bool durable) {
     router::publish_options o;
+    o.durable = durable;
     show_plugins(m, o);
     router::ack_promise p;
     bool const waits = m->qos() > 0 || m->retain();
     if (done && !waits) done(true);
-    if (done && waits) {
-        p.connection = ++next_publisher_;
-        waiting_publishers_.emplace(p.connection, std::move(done));
-    }
+    if (done && waits) p = promise_to(std::move(done));
     auto const hash = router::keyed_hash(m->topic());
     fanout_.publish(std::move(m), hash, p, o);
 }

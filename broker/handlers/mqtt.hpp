@@ -47,7 +47,8 @@ public:
     /// tests call it.
     void tick();
     /// A message of the broker or of a plugin, on behalf of nobody. `done` (may be empty) hears whether it is safe.
-    void publish(storage::message_ptr m, std::function<void(bool stored)> done = {});
+    /// `durable` false: it is kept in memory only, retained or not.
+    void publish(storage::message_ptr m, std::function<void(bool stored)> done = {}, bool durable = true);
 
     // For the operator. On the shard's thread: post them.
     std::vector<session_info> list() const;
@@ -76,13 +77,14 @@ private:
     bool read_will(hello& h, peer& from, codec::connect_view const& c);
     void login_then_welcome(peer& from, std::unique_ptr<hello> h, codec::connect_view const& c);
     void decided(std::uint64_t connection, bool allowed, std::string role);
+    login_done answer_to(std::uint64_t connection);
     void refuse_connect(peer& from, codec::version v, codec::reason r, std::string_view why);
     void welcome(peer& from, hello& h);
     /// Null: the identity has as many sessions as it may.
     session::session* session_for(peer& from, hello& h, bool& present);
     void apply(session::session& s, peer& from, hello& h);
     void welcomed(peer& from, session::session& s, hello& h, bool present);
-    void connack(peer& from, session::session& s, hello& h, bool present);
+    bool connack(peer& from, session::session& s, hello& h, bool present);
     void take_over(session::session& s, bool ends);
     void run_parked(std::uint64_t connection);
 
@@ -105,7 +107,11 @@ private:
     void complete(pending_ack& a);
     bool on_unsubscribe(peer& from, codec::frame const& f);
     bool on_disconnect(peer& from, codec::frame const& f);
+    void begin_proof(peer& from, std::unique_ptr<hello> h, codec::connect_view const& c);
+    bool packet_before_connack(peer& from, parked& waiting, codec::frame const& f);
+    bool prove(peer& from, parked& waiting, codec::frame const& f);
     bool on_auth(peer& from, codec::frame const& f);
+    bool say_auth(peer& from, codec::reason r, std::string_view data);
 
     // lifecycle.cpp
     void lost(session::session& s, std::string_view note);
@@ -121,6 +127,7 @@ private:
     bool may_receive(session::session& s, std::string_view topic, std::uint64_t hash) override;
     bool may_receive(router::member& m, std::string_view topic, std::uint64_t hash) override;
     void answer(router::ack_promise const& p, router::outcome o) override;
+    router::ack_promise promise_to(std::function<void(bool safe)> heard) override;
     router::fanout& of_shard(unsigned t) override { return world_.shards[t]->fanout_; }
 
     bool may(session::session& s, acl::action what, std::string_view topic, std::uint64_t hash);
@@ -145,6 +152,7 @@ private:
     mutable shard::instant clock_read_at_ = -1;
     mutable std::int64_t clock_ = 0;
     std::unordered_map<std::uint64_t, std::unique_ptr<parked>> parked_;
+    std::unordered_map<std::uint64_t, acl::scram_exchange> proofs_;   // re-authentications under way, by connection
     std::vector<std::uint32_t> paused_;                // sessions whose socket is not read
     std::unordered_map<std::uint64_t, std::function<void(bool)>> waiting_publishers_;   // of publish(), by promise
     std::uint64_t next_publisher_ = 0;

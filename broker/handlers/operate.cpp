@@ -105,9 +105,9 @@ template <class Sum> struct round {
 
 }
 
-void publish(world& w, storage::message_ptr m, std::function<void(bool)> done) {
+void publish(world& w, storage::message_ptr m, std::function<void(bool)> done, bool durable) {
     auto& there = *w.shards[router::fanout::home(router::keyed_hash(m->topic()), static_cast<unsigned>(w.shards.size()))];
-    there.on().post_external([&there, m = std::move(m), done = std::move(done)]() mutable { there.publish(std::move(m), std::move(done)); });
+    there.on().post_external([&there, m = std::move(m), done = std::move(done), durable]() mutable { there.publish(std::move(m), std::move(done), durable); });
 }
 
 void kick(world& w, std::string identity, codec::reason r, bool end, std::function<void(std::size_t)> done) {

@@ -7,7 +7,7 @@ namespace airmail::handlers {
 
 /// Publishes on behalf of nobody, on the shard hash(topic) % shards, so that one topic keeps its order. Any thread.
 /// @param done (may be empty) hears on that shard's thread whether the message is safe
-void publish(world& w, storage::message_ptr m, std::function<void(bool stored)> done = {});
+void publish(world& w, storage::message_ptr m, std::function<void(bool stored)> done = {}, bool durable = true);
 /// mqtt::kick on every shard; `done` hears the sum, on some shard's thread. Any thread.
 void kick(world& w, std::string identity, codec::reason r, bool end, std::function<void(std::size_t)> done = {});
 /// Rows of all shards; `done` runs on some shard's thread. Any thread.

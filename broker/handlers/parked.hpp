@@ -11,9 +11,11 @@ struct mqtt::hello {
     acl::identity who;
     codec::version protocol = codec::version::v5;
     bool clean_start = true, assigned = false, problem_info = true;
-    std::uint16_t keep_alive = 0, receive_maximum = 65535;
+    bool wants_response_info = false;
+    std::uint16_t keep_alive = 0, receive_maximum = 65535, topic_alias_max = 0;
     std::uint32_t expiry_s = 0, asked_expiry_s = 0, packet_bytes_max = 0;
     std::unique_ptr<session::will> will;
+    std::string auth_data;                // server-final of enhanced authentication, for CONNACK; empty = none was done
 };
 
 /// Owned by: mqtt::parked_, by connection number.
@@ -22,6 +24,7 @@ struct mqtt::parked {
     std::unique_ptr<hello> greeting;      // waits for the login
     std::uint32_t session = 0;            // waits for the store: the session is this one's
     bool present = false;
+    std::unique_ptr<acl::scram_exchange> proof;           // waits for the client's AUTH
     std::vector<std::pair<std::uint8_t, bytes>> frames;   // first byte, body
     std::size_t bytes_kept = 0;
 

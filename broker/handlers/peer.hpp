@@ -40,6 +40,10 @@ struct listener_rules {
     bool username_is_identity = false;           // use_identity_as_username and friends: certificate decides
     std::uint32_t publish_rate = 50, publish_burst = 200, publish_bytes_s = 256 << 10;   // per peer; 0 = unlimited
     std::uint32_t output_pause_bytes = 256 << 10, output_cut_bytes = 1 << 20;
+    bool payload_format_check = true;            // a payload said to be UTF-8 must be
+    bool each_copy = false;                      // overlapping subscriptions: a copy each instead of one with all identifiers
+    std::string server_reference;                // where clients shall go while we drain; empty = nowhere
+    std::string response_information;            // told to clients that ask; %c client id, %u identity; empty = none
 };
 
 /// One connected client. Owned by: the shard of its session. Never copied; handlers keep plain references for a call and the
@@ -62,6 +66,9 @@ public:
     /// Set by the CONNECT handler, read on every packet.
     session::session* session = nullptr;
     codec::version protocol = codec::version::v5;
+    /// The client's Maximum Packet Size, 0 = no limit. [MQTT-3.1.2-24]
+    std::uint32_t packet_bytes_most = 0;
+    std::uint32_t packet_bytes_allowed() const { return packet_bytes_most ? packet_bytes_most : 268'435'460; }
     /// CONNACK 0x00 was written and no DISCONNECT was read: close() may send DISCONNECT to a v5 client, else it just closes
     /// after flushing. [MQTT-3.14.0-1] [MQTT-3.14.4-1]
     bool welcomed = false;

@@ -17,6 +17,7 @@ struct mqtt::pending_ack {
     std::uint32_t session = 0;
     std::uint64_t connection = 0;
     std::vector<codec::reason> codes;
+    std::string why;                          // the first refusal in words
     std::vector<replay> replays;
     std::string ready;                        // the filter that makes plugins see this session
     std::optional<storage::change> last;      // the last change, which is waited for

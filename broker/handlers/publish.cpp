@@ -3,11 +3,24 @@
 #include "broker/codec/acks.hpp"
 #include "broker/codec/publish.hpp"
 #include "broker/codec/topic.hpp"
+#include "broker/codec/utf8.hpp"
+#include "broker/codec/within.hpp"
 #include "broker/handlers/metrics.hpp"
 #include "broker/handlers/parked.hpp"
+#include "broker/handlers/words.hpp"
 #include "broker/log/log.hpp"
 
 namespace airmail::handlers {
+namespace {
+
+/// PUBACK or PUBREC with a code, and why in words when it is a refusal and they are wanted. [MQTT-3.1.2-29] [MQTT-3.4.2-2] [MQTT-3.5.2-2]
+void refuse_with(peer& to, codec::packet_type type, std::uint16_t id, codec::reason r) {
+    codec::ack_view a{type, id, r};
+    if (codec::failed(r) && to.session->problem_info) a.props.explain(words(r));
+    codec::encode_within(to.out(), a, to.protocol, to.packet_bytes_allowed());
+}
+
+}
 
 bool mqtt::on_publish(peer& from, codec::frame const& f) {
     auto& s = *from.session;
@@ -23,6 +36,7 @@ bool mqtt::on_publish(peer& from, codec::frame const& f) {
         if (!real) return bad(from, real.error(), "topic alias");
         topic = *real;
     }
+    metric::received_payload.add(p->payload.size());
     (p->qos == 0 ? metric::received_qos0 : p->qos == 1 ? metric::received_qos1 : metric::received_qos2).add();
     if (p->qos == 2 && s.receiving_if()) {
         auto const known = s.receiving_if()->ids.find(p->packet_id);
@@ -54,7 +68,8 @@ codec::reason mqtt::publish_allowed(peer& from, session::session& s, codec::publ
         metric::refused_topic.add();
         return codec::reason::topic_name_invalid;
     }
-    if (!may(s, acl::action::publish, topic, hash)) {
+    // $SYS is the broker's own voice, whatever the rules say.
+    if (topic.starts_with("$SYS/") || !may(s, acl::action::publish, topic, hash)) {
         metric::refused_acl.add();
         log::info("handlers", {{"conn", from.connection_number()}, {"id", s.name()}, {"topic", topic}}, "publish refused by the rules");
         return codec::reason::not_authorized;
@@ -64,6 +79,10 @@ codec::reason mqtt::publish_allowed(peer& from, session::session& s, codec::publ
         (p.retain && rules.retained_payload_max && p.payload.size() > rules.retained_payload_max)) {
         metric::refused_quota.add();
         return codec::reason::quota_exceeded;
+    }
+    if (rules.payload_format_check && p.props.payload_format == 1 && !codec::valid_text(as_text(p.payload))) {
+        metric::refused_format.add();
+        return codec::reason::payload_format_invalid;
     }
     if (world_.gate) {
         auto const r = world_.gate->before_publish(s, topic, p);
@@ -77,7 +96,7 @@ bool mqtt::refuse(peer& from, codec::publish_view const& p, codec::reason r) {
     if (p.qos == 0) return true;
     auto const type = p.qos == 1 ? codec::packet_type::puback : codec::packet_type::pubrec;
     if (from.protocol == codec::version::v5) {
-        codec::encode(from.out(), codec::ack_view{type, p.packet_id, r}, from.protocol);  // the id is free again [MQTT-4.3.3-9]
+        refuse_with(from, type, p.packet_id, r);  // the id is free again [MQTT-4.3.3-9]
         return true;
     }
     if (r != codec::reason::not_authorized) return bad(from, r, "PUBLISH refused");
@@ -143,7 +162,7 @@ void mqtt::answer(router::ack_promise const& p, router::outcome o) {
     if (safe && (o == router::outcome::routed || !s->v5())) return codec::encode_ack(to.out(), type, p.packet_id);  // [MQTT-4.3.2-4] [MQTT-4.3.3-8]
     if (!s->v5()) return to.close(codec::reason::quota_exceeded, "message not stored");  // no ack: the client will send it again
     auto const r = safe ? codec::reason::no_matching_subscribers : codec::reason::quota_exceeded;
-    codec::encode(to.out(), codec::ack_view{type, p.packet_id, r}, to.protocol);
+    refuse_with(to, type, p.packet_id, r);
 }
 
 void mqtt::regulate(peer& from, session::session& s, std::size_t size) {

@@ -62,6 +62,7 @@ std::size_t restore(world& w, recovered&& r) {
         e.packet_id = ref.packet_id, e.qos = ref.what.qos, e.retain = ref.what.retain;
         e.size_64 = static_cast<std::uint16_t>(std::min<std::uint32_t>(ref.bytes / 64 + 1, 65535));
         i->second.second->sending().restore(std::move(e), ref.state);
+        router::delivery::restored(*i->second.second);
     }
     for (auto const& [number, id] : r.qos2_in)
         if (auto const i = where.find(number); i != where.end()) i->second.second->receiving().ids.add(id, true);

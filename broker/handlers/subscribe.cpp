@@ -6,7 +6,10 @@
 #include "broker/codec/within.hpp"
 #include "broker/handlers/metrics.hpp"
 #include "broker/handlers/pending_ack.hpp"
+#include "broker/handlers/words.hpp"
 #include "broker/log/log.hpp"
+
+#include <fmt/core.h>
 
 namespace airmail::handlers {
 
@@ -27,7 +30,10 @@ bool mqtt::on_subscribe(peer& from, codec::frame const& f) {
             return bad(from, codec::reason::protocol_error, "No Local on a shared subscription");  // [MQTT-3.8.3-4]
         answer->codes.push_back(codec::reason::success);
         auto const r = subscribe_one(from, s, view, id, answer);
-        if (codec::failed(r)) metric::subscribe_refused.add();
+        if (codec::failed(r)) {
+            metric::subscribe_refused.add();
+            if (answer->why.empty()) answer->why = fmt::format("{}: {}", view.filter.substr(0, 200), words(r));
+        }
         if (answer->codes.back() == codec::reason::success) answer->codes.back() = r;  // [MQTT-3.8.4-6] [MQTT-3.9.3-1]
     }
     if (s.stored && answer->changes) {
@@ -87,7 +93,8 @@ void mqtt::complete(pending_ack& a) {
     codec::suback_view v;
     v.type = a.type, v.packet_id = a.packet_id;
     v.codes = a.codes;
-    codec::encode_within(peer_of(*s).out(), v, s->protocol, s->packet_bytes_max ? s->packet_bytes_max : codec::packet_size_max);
+    if (!a.why.empty() && s->problem_info) v.props.explain(a.why);
+    codec::encode_within(peer_of(*s).out(), v, s->protocol, peer_of(*s).packet_bytes_allowed());  // [MQTT-3.9.2-1] [MQTT-3.11.2-1]
     for (auto const& r : a.replays) fanout_.replay(*s, r.filter, r.id, r.how);
     if (a.ready.empty() || !fanout_.tree().find(a.ready, *s)) return;
     s->ready = true;

@@ -2,6 +2,7 @@
 
 #include "broker/handlers/metrics.hpp"
 #include "broker/handlers/parked.hpp"
+#include "broker/handlers/words.hpp"
 
 namespace airmail::handlers {
 
@@ -18,9 +19,10 @@ void mqtt::take_over(session::session& s, bool ends) {
         metric::taken_over.add();
         // The old connection counts as lost: its will goes out now unless a delay was asked for and the session lives on.
         s.clean_disconnect = false;
+        proofs_.erase(s.connection);
         s.detach();
         metric::connected.add(-1);
-        old.close(codec::reason::session_taken_over, "session taken over");
+        old.close(codec::reason::session_taken_over, words(codec::reason::session_taken_over));
         old.session = nullptr;
         if (s.ready) tell_plugins(s, session_event::kind::gone_crash, ready_filter(s), {});
         s.ready = false;

@@ -8,6 +8,22 @@
 
 namespace airmail::handlers {
 
+namespace {
+
+/// %c is the client id, %u the identity.
+std::string with_names(std::string_view pattern, session::session const& s) {
+    std::string out;
+    for (std::size_t i = 0; i < pattern.size(); ++i) {
+        auto const two = pattern.substr(i, 2);
+        if (two == "%c") out += s.client_id(), ++i;
+        else if (two == "%u") out += s.name(), ++i;
+        else out += pattern[i];
+    }
+    return out.substr(0, 65535);
+}
+
+}
+
 void mqtt::welcome(peer& from, hello& h) {
     bool present = false;
     auto* const found = session_for(from, h, present);
@@ -80,6 +96,9 @@ void mqtt::apply(session::session& s, peer& from, hello& h) {
     s.output_bytes_max = rules.output_pause_bytes;
     s.bound = {rules.queue_messages_max, rules.queue_bytes_max};
     s.problem_info = h.problem_info;
+    s.each_copy = rules.each_copy;
+    s.enhanced = !h.auth_data.empty();
+    if (h.topic_alias_max) s.aliases_out = std::make_unique<session::outbound_aliases>(h.topic_alias_max);
     s.keep_alive = h.keep_alive;
     s.clean_disconnect = false;
     s.memory_level = !rules.durable;
@@ -88,7 +107,12 @@ void mqtt::apply(session::session& s, peer& from, hello& h) {
 }
 
 void mqtt::welcomed(peer& from, session::session& s, hello& h, bool present) {
-    connack(from, s, h, present);
+    if (!connack(from, s, h, present)) {
+        // Not even CONNACK fits into the client's Maximum Packet Size: there is nothing we could say to it. [MQTT-3.1.2-24]
+        metric::refused_other.add();
+        from.close(codec::reason::packet_too_large, "CONNACK is larger than the client's Maximum Packet Size");
+        return lost(s, {});
+    }
     from.session = &s;
     from.welcomed = true;
     s.out = &from;
@@ -106,12 +130,13 @@ void mqtt::welcomed(peer& from, session::session& s, hello& h, bool present) {
                present ? "resumed" : "new");
 }
 
-void mqtt::connack(peer& from, session::session& s, hello& h, bool present) {
+bool mqtt::connack(peer& from, session::session& s, hello& h, bool present) {
     auto const& rules = from.rules();
     codec::connack_view a;
     a.session_present = present;
     auto& p = a.props;
     bytes user;
+    std::string response;
     if (h.protocol == codec::version::v5) {
         auto number = [&](codec::prop which, auto& field, auto value) { p.add(which), field = value; };
         if (h.expiry_s != h.asked_expiry_s) number(codec::prop::session_expiry, p.session_expiry, h.expiry_s);
@@ -124,15 +149,21 @@ void mqtt::connack(peer& from, session::session& s, hello& h, bool present) {
         if (s.keep_alive != h.keep_alive || (rules.keep_alive_max && s.keep_alive == rules.keep_alive_max))
             number(codec::prop::server_keep_alive, p.server_keep_alive, s.keep_alive);
         // Wildcard, Subscription Identifier and Shared Subscription Available are 1 by being absent.
-        if (rules.device) {
-            codec::append_user_property(user, "server_time", std::to_string(world_.wall_s()));  // for devices without a clock
-            p.add(codec::prop::user_property);
-            p.user_properties = user;
-            p.user_property_count = 1;
+        if (h.wants_response_info && !rules.response_information.empty()) {  // [MQTT-3.1.2-28]
+            response = with_names(rules.response_information, s);
+            p.add(codec::prop::response_info), p.response_info = response;
         }
+        if (!h.auth_data.empty()) {  // [MQTT-4.12.0-5]
+            p.add(codec::prop::auth_method), p.auth_method = acl::scram_method;
+            p.add(codec::prop::auth_data), p.auth_data = as_bytes(h.auth_data);
+        }
+        codec::append_user_property(user, "server_time", std::to_string(world_.wall_s()));  // for devices without a clock
+        p.add(codec::prop::user_property);
+        p.user_properties = user;
+        p.user_property_count = 1;
     }
     // [MQTT-3.2.2-19] [MQTT-3.2.2-20]
-    codec::encode_within(from.out(), a, h.protocol, h.packet_bytes_max ? h.packet_bytes_max : codec::packet_size_max);
+    return codec::encode_within(from.out(), a, h.protocol, from.packet_bytes_allowed());
 }
 
 void mqtt::run_parked(std::uint64_t connection) {

@@ -3,6 +3,7 @@
 
 #include "acl/engine.hpp"
 #include "broker/handlers/census.hpp"
+#include "acl/scram.hpp"
 #include "broker/handlers/plugin_gate.hpp"
 #include "broker/router/fanout.hpp"
 #include "storage/store.hpp"
@@ -41,6 +42,7 @@ private:
 struct world_limits {
     router::retained_bounds retained;          // of the broker; each shard gets its part
     std::size_t shared_groups = 1000;          // per shard
+    router::share_strategy share = router::share_strategy::round_robin;
     std::uint32_t parked_bytes = 64 << 10;     // packets of one peer read while its CONNECT is decided
 };
 
@@ -52,6 +54,8 @@ struct world {
     /// Checks user name and password off the loop. Unset: users are refused on device listeners, accepted unproven elsewhere
     /// when anonymous clients are.
     std::function<void(login const&, login_done)> check_password;
+    /// The SCRAM-SHA-256 verifier of a user, any thread. Unset: no enhanced authentication is offered.
+    acl::scram_exchange::look_up scram;
     std::function<std::int64_t()> wall_s;      // unix time, for `server_time`; required
     world_limits limits;
     router::interest interest;

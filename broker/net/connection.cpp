@@ -2,6 +2,8 @@
 
 #include "broker/codec/connect.hpp"
 #include "broker/codec/disconnect.hpp"
+#include "broker/codec/within.hpp"
+#include "broker/handlers/words.hpp"
 #include "broker/log/log.hpp"
 #include "broker/net/counters.hpp"
 #include "broker/session/session.hpp"
@@ -16,8 +18,8 @@ namespace {
 constexpr std::int64_t farewell_ms = 5000;
 /// CONNACK may wait for a store; but not for ever.
 constexpr std::int64_t login_ms = 30000;
-/// A longer text might not fit the client's Maximum Packet Size, which net does not know. [MQTT-3.14.2-3]
-constexpr std::size_t reason_string_max = 80;
+/// Longer texts are cut: they are clauses of ours, not of a peer's making.
+constexpr std::size_t reason_string_max = 512;
 
 void count_cut(errc why) {
     switch (why) {
@@ -83,11 +85,12 @@ void connection::close(codec::reason r, std::string_view why) {
     // Only a client that got a CONNACK of success can be sent a DISCONNECT. [MQTT-3.14.0-1]
     if (logged_in_ && protocol == codec::version::v5 && r != codec::reason::success) {
         codec::disconnect_view d{.code = r};
-        if (!why.empty() && why.size() <= reason_string_max) {
-            d.props.reason_string = why;
-            d.props.present |= codec::bit(codec::prop::reason_string);
+        if (!why.empty()) d.props.explain(why.substr(0, reason_string_max));
+        if (r == codec::reason::server_shutting_down && !rules().server_reference.empty()) {
+            d.code = codec::reason::use_another_server;
+            d.props.add(codec::prop::server_reference), d.props.server_reference = rules().server_reference;
         }
-        codec::encode(queue_.tail(hub_.pool()), d, protocol);
+        codec::encode_within(queue_.tail(hub_.pool()), d, protocol, packet_bytes_allowed());  // [MQTT-3.14.2-3]
     }
     if (codec::failed(r)) {
         r == codec::reason::keep_alive_timeout ? count::cut_keep_alive.add() : count::closed_by_handler.add();
@@ -132,7 +135,7 @@ void connection::on_timer() {
     if (paused_ || hub_.shard().congested()) heard_at_ = now;
     auto const allowed = hub_.protocol().silence_allowed_ms(*this);
     // One and a half times the keep alive without a whole packet. [MQTT-3.1.2-22]
-    if (allowed && now - heard_at_ >= allowed) return close(codec::reason::keep_alive_timeout, "keep alive");
+    if (allowed && now - heard_at_ >= allowed) return close(codec::reason::keep_alive_timeout, handlers::words(codec::reason::keep_alive_timeout));
     arm_timer();
 }
 

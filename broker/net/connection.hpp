@@ -4,7 +4,7 @@
 //   readable -> read into the shard's buffer -> whole packets to protocol -> replies gather in out()
 //   turn end -> one write -> blocked? then wait until writable
 //
-//   state: login (CONNECT handed on, no CONNACK out yet, not read) -> running -> closing (flush) -> lingering -> dead
+//   state: login (CONNECT handed on, no CONNACK out yet, not read unless AUTH asked for more) -> running -> closing (flush) -> lingering -> dead
 
 #include "broker/net/channel.hpp"
 #include "broker/net/errc.hpp"
@@ -71,6 +71,8 @@ private:
     void on_timer();
     void arm_timer();
     bool alive() const { return state_ <= state::running; }
+    /// Packets are taken: after CONNACK, and during enhanced authentication before it.
+    bool listens() const { return (state_ == state::running || (state_ == state::login && proving_)) && !paused_; }
 
     struct clock : shard::timer {
         explicit clock(connection& c) : timer{[](shard::timer& t) { static_cast<clock&>(t).of.on_timer(); }}, of{c} {}
@@ -98,6 +100,7 @@ private:
     bool blocked_ = false;            // the kernel took less than we have
     bool gone_ = false;               // protocol was told
     bool ending_ = false;             // in hub_.ended_
+    bool proving_ = false;            // AUTH went out before CONNACK: the answer is read [MQTT-4.12.0-2]
     bool logged_in_ = false;          // a CONNACK of success went out (is about to)
 };
 

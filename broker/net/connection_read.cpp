@@ -1,5 +1,6 @@
 // Reading: readiness, the shard's buffer, whole packets, and what is left over.
 
+#include "broker/handlers/words.hpp"
 #include "broker/log/log.hpp"
 #include "broker/net/connection.hpp"
 #include "broker/net/counters.hpp"
@@ -17,7 +18,7 @@ void connection::ready(std::uint32_t events) {
     }
     if ((events & (EPOLLERR | EPOLLHUP)) && !(events & EPOLLIN)) return end(errc::socket_failed);
     if (!(events & EPOLLIN)) return;
-    if (state_ == state::running && !paused_) read();
+    if (listens()) read();
     else if (state_ == state::lingering) linger();
 }
 
@@ -40,11 +41,12 @@ void connection::read() {
 std::size_t connection::consume(byte_view data) {
     std::size_t at = 0;
     unsigned packets = 0;
-    while (state_ == state::running && !paused_ && packets < hub_.budget().packets) {
-        auto const f = codec::next_frame(data.subspan(at), protocol, rules().packet_bytes_max);
+    while (listens() && packets < hub_.budget().packets) {
+        auto const most = state_ == state::login ? rules().packet_bytes_max_before_login : rules().packet_bytes_max;
+        auto const f = codec::next_frame(data.subspan(at), protocol, most);
         if (!f) {
             count::cut_protocol_error.add();
-            close(f.error(), codec::name(f.error()));
+            close(f.error(), handlers::words(f.error()));
             break;
         }
         if (!f->complete()) break;
@@ -71,9 +73,9 @@ void connection::keep(byte_view data, bool in_inbox, std::size_t consumed) {
 }
 
 void connection::read_again() {
-    if (state_ != state::running || paused_) return;
+    if (!listens()) return;
     if (!inbox_.empty()) keep(inbox_.view(), true, consume(inbox_.view()));
-    if (state_ == state::running && !paused_ && !again_ && wire_.has_pending()) read();
+    if (listens() && !again_ && wire_.has_pending()) read();
 }
 
 void connection::pause_reading(bool on) {
@@ -84,7 +86,7 @@ void connection::pause_reading(bool on) {
     watch();
     if (on) return;
     heard_at_ = hub_.shard().now();
-    if (!again_ && state_ == state::running) again_ = true, hub_.read_again(*this);
+    if (!again_ && listens()) again_ = true, hub_.read_again(*this);
 }
 
 void connection::linger() {

@@ -18,6 +18,7 @@ bytes& connection::out() {
         if (queue_.bytes_waiting() > rules().output_cut_bytes) return end(errc::output_overflow), hub_.nowhere();
     }
     if (!dirty_) dirty_ = true, hub_.dirty(*this);
+    count::packets_out.add();  // handlers ask for the buffer once a packet
     return queue_.tail(hub_.pool());
 }
 
@@ -62,7 +63,13 @@ void connection::flush() {
 void connection::look_for_connack() {
     if (state_ != state::login) return;
     auto const front = queue_.front();
-    // The first packet to a client is its CONNACK: one byte of type, up to four of length, flags, reason code.
+    if (!proving_ && !front.empty() && front[0] == 0xF0) {
+        proving_ = true;
+        watch();
+        if ((!inbox_.empty() || wire_.has_pending()) && !again_) again_ = true, hub_.read_again(*this);
+        return;
+    }
+    // The first packet to a client, AUTH apart, is its CONNACK: one byte of type, up to four of length, flags, reason code.
     if (front.size() < 4 || front[0] != 0x20) return;
     std::size_t at = 1;
     while (at < 5 && (front[at] & 0x80)) ++at;
@@ -72,7 +79,7 @@ void connection::look_for_connack() {
 
 void connection::watch() {
     std::uint32_t events = 0;
-    if ((state_ == state::running && !paused_) || state_ == state::lingering) events |= EPOLLIN;
+    if (listens() || state_ == state::lingering) events |= EPOLLIN;
     if (blocked_) events |= EPOLLOUT;
     if (events == watching_) return;
     watching_ = events;

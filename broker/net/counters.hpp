@@ -52,6 +52,7 @@ inline metrics::counter handshake_closed{"airmail_net_handshake_failures_total",
 inline metrics::counter bytes_in{"airmail_net_received_bytes_total", "Bytes of MQTT read, without TLS."};
 inline metrics::counter bytes_out{"airmail_net_sent_bytes_total", "Bytes of MQTT written, without TLS."};
 inline metrics::counter packets_in{"airmail_net_packets_received_total", "Whole MQTT packets read."};
+inline metrics::counter packets_out{"airmail_net_packets_sent_total", "MQTT packets put into out-buffers."};
 inline metrics::counter writes{"airmail_net_writes_total", "System or TLS writes; one per connection and turn unless much waits."};
 inline metrics::counter blocked{"airmail_net_write_blocked_total", "Writes after which the kernel would take no more."};
 inline metrics::gauge paused{"airmail_net_paused_connections", "Connections that are not read, for back-pressure."};

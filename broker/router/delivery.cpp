@@ -1,6 +1,8 @@
 #include "broker/router/delivery.hpp"
 
 #include "broker/codec/acks.hpp"
+#include "broker/codec/framer.hpp"
+#include "broker/codec/within.hpp"
 #include "broker/router/metrics.hpp"
 
 namespace airmail::router {
@@ -12,9 +14,10 @@ void delivery::give(session::session& s, storage::message_ptr const& m, wish con
     if (qos == 0) {
         if (!s.out) return metric::dropped_offline.add();
         if (s.output_bytes_max && s.out->out_bytes() > s.output_bytes_max) return metric::dropped_slow.add();
-        auto const& v = variants_.get(*m, s.v5(), 0, w.retain, w.ids, now());
-        if (s.packet_bytes_max && v.wire_bytes > s.packet_bytes_max) return metric::dropped_too_large.add();  // [MQTT-3.1.2-24]
-        append(*s.out, v, m, 0, false);
+        auto const* v = fit(s, *m, 0, w.retain, w.ids);
+        if (!v) return metric::dropped_too_large.add();
+        append(*s.out, *v, m, 0, false);
+        metric::sent_payload.add(m->payload().size());
         return metric::sent_qos0.add();
     }
     if (!s.out && !s.kept()) return metric::dropped_offline.add();
@@ -23,7 +26,7 @@ void delivery::give(session::session& s, storage::message_ptr const& m, wish con
     session::entry e;
     e.body = m;
     e.subscription = s.v5() ? sending.remember(w.ids) : 0;
-    e.qos = qos, e.retain = w.retain, e.owed_lsn = stores;
+    e.qos = qos, e.retain = w.retain, e.owed_lsn = stores, e.share = w.share;
     auto const number = sending.push(std::move(e), s.bound);
     if (!number) return metric::dropped_queue_full.add();  // newest refused, never silent
     if (stores) {
@@ -35,6 +38,7 @@ void delivery::give(session::session& s, storage::message_ptr const& m, wish con
     fresh_ = m.get();
     pump(s);
     fresh_ = nullptr;
+    count(s);
 }
 
 void delivery::pump(session::session& s) {
@@ -69,24 +73,53 @@ void delivery::pump(session::session& s) {
     }
 }
 
+variant const* delivery::fit(session::session& s, storage::message const& m, std::uint8_t qos, bool retain, std::span<std::uint32_t const> ids) {
+    auto const allowed = s.packet_bytes_max ? s.packet_bytes_max : codec::packet_size_max;
+    // An alias costs three bytes the first time and saves the topic after that; a client that takes none has no table. [MQTT-3.1.2-27]
+    if (s.aliases_out && m.topic().size() > 3) {
+        auto const hash = variants_.topic_hash(m);
+        auto const choice = s.aliases_out->look(hash);
+        auto const& v = variants_.get(m, s.v5(), qos, retain, ids, now(), choice);
+        if (v.wire_bytes <= allowed) return s.aliases_out->sent(hash, choice), &v;
+    }
+    auto const& v = variants_.get(m, s.v5(), qos, retain, ids, now());
+    return v.wire_bytes <= allowed ? &v : nullptr;  // [MQTT-3.1.2-24]
+}
+
 void delivery::send(session::session& s, outgoing::step const& step) {
     auto const& e = step.e;
     if (e.body.get() != fresh_ && !may_read_(s, *e.body)) {
         metric::dropped_not_allowed.add();
         return give_up(s, step);
     }
-    auto const& v = variants_.get(*e.body, s.v5(), e.qos, e.retain, s.sending().identifiers(e), now());
-    if (s.packet_bytes_max && v.wire_bytes > s.packet_bytes_max) {
+    auto const* v = fit(s, *e.body, e.qos, e.retain, s.sending().identifiers(e));
+    if (!v) {
         // Dropped as if it had been delivered. [MQTT-3.1.2-25]
         metric::dropped_too_large.add();
         return give_up(s, step);
     }
-    append(*s.out, v, e.body, e.packet_id, step.dup);
+    append(*s.out, *v, e.body, e.packet_id, step.dup);
     (e.qos == 1 ? metric::sent_qos1 : metric::sent_qos2).add();
+    metric::sent_payload.add(e.body->payload().size());
 }
 
 void delivery::give_up(session::session& s, session::outgoing::step const& step) {
     settle(s, s.sending().discard(step.number));
+}
+
+void delivery::count(session::session& s) {
+    if (!s.sending_if()) return;
+    auto const c = s.sending_if()->noted();
+    metric::owed_messages.add(c.messages);
+    metric::owed_bytes.add(c.bytes);
+}
+
+void delivery::forget(session::session& s) {
+    auto* sending = s.sending_if();
+    if (!sending) return;
+    count(s);
+    metric::owed_messages.add(-std::int64_t{sending->size()});
+    metric::owed_bytes.add(-static_cast<std::int64_t>(sending->bytes()));
 }
 
 void delivery::settle(session::session& s, storage::lsn at) {
@@ -122,11 +155,14 @@ void delivery::fetch(session::session& s) {
             if (!again->sending().body(numbers[i], std::move(bodies[i]))) metric::lost_records.add();
         variants_.forget();
         pump(*again);
+        count(*again);
     });
 }
 
 void delivery::pubrel(session::session& s, std::uint16_t id, codec::reason r) {
-    codec::encode(s.out->out(), codec::ack_view{codec::packet_type::pubrel, id, r}, s.protocol);
+    codec::ack_view a{codec::packet_type::pubrel, id, r};
+    if (codec::failed(r) && s.problem_info) a.props.explain("no message with this packet identifier is under way");
+    codec::encode_within(s.out->out(), a, s.protocol, s.packet_bytes_max ? s.packet_bytes_max : codec::packet_size_max);
 }
 
 bool delivery::acknowledged(session::session& s, codec::packet_type type, std::uint16_t id, codec::reason r) {
@@ -159,6 +195,7 @@ bool delivery::acknowledged(session::session& s, codec::packet_type type, std::u
         on_plugin_message_acknowledged(s, done.body);
     settle(s, done.at);
     pump(s);
+    count(s);
     return true;
 }
 

@@ -16,6 +16,7 @@ struct wish {
     std::uint8_t qos = 0;                    // granted, the highest [MQTT-3.3.4-2]
     bool retain = false;                     // RETAIN bit to send
     std::span<std::uint32_t const> ids;      // of all that matched [MQTT-3.3.4-3]
+    std::uint32_t share = 0;                 // record of the shared subscription + 1
 };
 
 /// A reference that the store must keep: returned to the publisher's shard.
@@ -46,16 +47,23 @@ public:
     void pump(session::session& s);
     /// PUBACK, PUBREC, PUBCOMP read. False: no such packet id (PUBREC has then been answered with 0x92).
     bool acknowledged(session::session& s, codec::packet_type type, std::uint16_t id, codec::reason r);
+    /// A session ends: what it was owed is owed no more.
+    static void forget(session::session& s);
+    /// A session is back from the store.
+    static void restored(session::session& s) { count(s); }
     /// Those that stopped because their output was full: looked at once a second.
     void retry_stalled();
     void forget_variants() { variants_.forget(); }
     std::int64_t now() const { return now_(); }
 
 private:
+    /// Encodes for this client, with a Topic Alias where it takes them; null when its Maximum Packet Size forbids the packet.
+    variant const* fit(session::session& s, storage::message const& m, std::uint8_t qos, bool retain, std::span<std::uint32_t const> ids);
     void send(session::session& s, session::outgoing::step const& step);
     void give_up(session::session& s, session::outgoing::step const& step);
     void fetch(session::session& s);
     void settle(session::session& s, storage::lsn at);
+    static void count(session::session& s);
     void pubrel(session::session& s, std::uint16_t id, codec::reason r = codec::reason::success);
 
     unsigned shard_;

@@ -75,6 +75,7 @@ void fanout::note_hit(subscriber const& s, storage::message const& m) {
     auto& who = *s.who;
     if (s.how.no_local() && m.publisher() == who.number) return;  // [MQTT-3.8.3-3]
     bool const retain = s.how.retain_as_published() && m.retain();  // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+    if (who.each_copy) return hits_.push_back({&who, s.how.qos(), retain, s.id, 0});  // [MQTT-3.3.4-5]
     if (who.match_mark != mark_) {
         who.match_mark = mark_;
         who.match_hit = static_cast<std::uint32_t>(hits_.size());
@@ -125,13 +126,15 @@ void fanout::arrive(storage::message_ptr const& m, std::uint64_t hash, from cons
     if (m->retain() && home(hash, shard_.count()) == shard_.index()) {
         if (!retained_.set(m, f.how.retained_per_identity)) a.refused = true, metric::retained_refused.add();
         retained_share_.set(static_cast<std::int64_t>(retained_.size()));
+        retained_bytes_share_.set(static_cast<std::int64_t>(retained_.bytes()));
     }
     delivery_.forget_variants();
 }
 
 void fanout::to_group(std::uint32_t number, storage::message_ptr const& m, std::uint64_t hash, from const& f, arrival& a, unsigned hops) {
     auto* g = number < groups_.size() ? groups_[number].get() : nullptr;
-    auto* chosen = g ? g->pick([&](member& who) { return around_.may_receive(who, m->topic(), hash); }) : nullptr;
+    auto const publisher = strategy_ == share_strategy::hash ? keyed_hash(m->client_id()) : 0;
+    auto* chosen = g ? g->pick(strategy_, publisher, [&](member& who) { return around_.may_receive(who, m->topic(), hash); }) : nullptr;
     if (!chosen || hops > 3) return metric::dropped_no_member.add();
     storage::reference r;
     r.session = chosen->session, r.qos = chosen->how.qos(), r.subscription_id = chosen->id;
@@ -139,7 +142,7 @@ void fanout::to_group(std::uint32_t number, storage::message_ptr const& m, std::
     ++a.matched;
     if (chosen->shard == shard_.index()) {
         if (auto* s = around_.find(r.session)) {
-            wish w{r.qos, r.retain, {}};
+            wish w{r.qos, r.retain, {}, chosen->record + 1};
             if (r.subscription_id) w.ids = {&r.subscription_id, 1};
             delivery_.give(*s, m, w, f.how.durable, a.references);
         }
@@ -147,17 +150,17 @@ void fanout::to_group(std::uint32_t number, storage::message_ptr const& m, std::
     }
     // The member's shard answers the publisher's itself, so that it has the message before it hears of the LSN.
     ++a.balance;
-    shard_.post(chosen->shard, [&there = around_.of_shard(chosen->shard), m, hash, f, number, here = shard_.index(), hops, r] {
-        there.to_member(m, hash, f, number, here, hops, r);
+    shard_.post(chosen->shard, [&there = around_.of_shard(chosen->shard), m, hash, f, number, here = shard_.index(), hops, r, record = chosen->record] {
+        there.to_member(m, hash, f, number, here, hops, r, record);
     });
 }
 
 void fanout::to_member(storage::message_ptr const& m, std::uint64_t hash, from const& f, std::uint32_t group, unsigned home, unsigned hops,
-                       storage::reference r) {
+                       storage::reference r, std::uint32_t record) {
     auto* s = around_.find(r.session);
     if (s && (s->connected() || s->kept())) {
         arrival a;
-        wish w{r.qos, r.retain, {}};
+        wish w{r.qos, r.retain, {}, record + 1};
         if (r.subscription_id) w.ids = {&r.subscription_id, 1};
         delivery_.forget_variants();
         delivery_.give(*s, m, w, f.how.durable, a.references);
@@ -205,7 +208,7 @@ void fanout::flush() {
 }
 
 void fanout::finish(pending_publish& p) {
-    bool const retains = p.body->retain() && !p.got.refused;
+    bool const retains = p.body->retain() && !p.got.refused && !p.how.handed_on;
     bool const stores = p.how.durable && (!p.got.references.empty() || retains || p.how.consumers || p.how.remember_id);
     if (!stores) {
         auto const o = p.got.refused ? outcome::over_quota : p.got.matched || p.how.heard || p.how.consumers ? outcome::routed : outcome::nobody;

@@ -43,6 +43,8 @@ public:
     /// May this session read that topic? Asked for every delivery, answered from its cache. `hash` = keyed_hash(topic).
     virtual bool may_receive(session::session& s, std::string_view topic, std::uint64_t hash) = 0;
     virtual bool may_receive(member& m, std::string_view topic, std::uint64_t hash) = 0;
+    /// A promise to this broker itself: `heard` is told whether the message is safe.
+    virtual ack_promise promise_to(std::function<void(bool safe)> heard) = 0;
     /// Keeps the promise: PUBACK, PUBREC, or the refusal.
     virtual void answer(ack_promise const& p, outcome o) = 0;
     /// The same room on another shard: only for use inside mail to it.
@@ -54,6 +56,7 @@ struct publish_options {
     bool durable = true;                       // level of its listener; false = RAM only
     std::uint32_t consumers = 0;               // plugin lanes that must see it in the log
     bool heard = false;                        // some plugin has it already: not "no matching subscribers"
+    bool handed_on = false;                    // from a member that left: it has been retained and seen by all others before
     bool remember_id = false;                  // QoS 2 of a stored session: keep the packet id too [MQTT-4.3.3-10]
     std::uint32_t retained_per_identity = 0;   // bound, 0 = none
 };
@@ -61,9 +64,10 @@ struct publish_options {
 /// Owned by: one shard.
 class fanout {
 public:
-    fanout(shard::shard& s, interest& i, ledger& l, surroundings& around, delivery& d, retained_bounds b, std::size_t groups_max)
-        : shard_{s}, interest_{i}, ledger_{l}, around_{around}, delivery_{d}, retained_{b}, groups_max_{groups_max},
-          subscription_share_{metric::subscriptions}, retained_share_{metric::retained_messages} {}
+    fanout(shard::shard& s, interest& i, ledger& l, surroundings& around, delivery& d, retained_bounds b, std::size_t groups_max,
+           share_strategy strategy = share_strategy::round_robin)
+        : shard_{s}, interest_{i}, ledger_{l}, around_{around}, delivery_{d}, retained_{b}, groups_max_{groups_max}, strategy_{strategy},
+          subscription_share_{metric::subscriptions}, retained_share_{metric::retained_messages}, retained_bytes_share_{metric::retained_bytes} {}
 
     /// Routes a message; the promise is answered now or later, never from inside when it must be stored.
     /// @param hash keyed_hash(m->topic())
@@ -79,8 +83,9 @@ public:
                          acl::identity const& who, std::function<void(bool ok)> confirmed);
     /// `text` with its `$share` prefix. False: there was none.
     bool unsubscribe(session::session& s, std::string_view text);
-    /// All of a session that ends.
-    void forget(session::session& s);
+    /// All of a session that ends. What it was owed of shared subscriptions goes to other members; `after` is called when they
+    /// have it, at once when there is nothing.
+    void forget(session::session& s, std::function<void()> after);
     /// Group members know who is connected.
     void online(session::session& s, bool is);
 
@@ -132,6 +137,15 @@ private:
         std::size_t next = 0;
     };
     struct stored_publish;
+    /// Counts what is on its way to others. Shared by the mail about it; touched on the member's shard alone.
+    struct leaving {
+        bool ends = false;
+        std::size_t open = 1;
+        std::function<void()> after;
+        void one() {
+            if (--open == 0 && after) after();
+        }
+    };
 
     shard_set interested(std::string_view topic, std::uint64_t hash);
     void arrive(storage::message_ptr const& m, std::uint64_t hash, from const& f, arrival& a);
@@ -139,7 +153,10 @@ private:
     void note_hit(subscriber const& s, storage::message const& m);
     void to_group(std::uint32_t group, storage::message_ptr const& m, std::uint64_t hash, from const& f, arrival& a, unsigned hops);
     void to_member(storage::message_ptr const& m, std::uint64_t hash, from const& f, std::uint32_t group, unsigned home, unsigned hops,
-                   storage::reference r);
+                   storage::reference r, std::uint32_t record);
+    void hand_on(session::session& s, std::uint32_t record, std::string const& key, bool ends, std::shared_ptr<leaving> const& l);
+    void regroup(std::string const& key, storage::message_ptr m, bool durable, std::function<void()> done);
+    void take_away(session::session& s, std::string_view text, std::shared_ptr<leaving> const& l);
     void report(from const& f, arrival&& a, bool shard_done);
     void answered(std::uint64_t number, arrival&& a, bool shard_done);
     void flush();
@@ -159,6 +176,7 @@ private:
     topic_tree tree_;
     retained retained_;
     std::size_t groups_max_;
+    share_strategy strategy_;
     std::vector<std::unique_ptr<shared_group>> groups_;
     std::unordered_map<std::string, std::uint32_t> group_numbers_;   // "name/filter"
     std::vector<hit> hits_;
@@ -168,7 +186,7 @@ private:
     std::deque<pending_publish> pending_;
     std::uint64_t first_pending_ = 1;
     std::deque<replay_work> replays_;
-    metrics::share subscription_share_, retained_share_;
+    metrics::share subscription_share_, retained_share_, retained_bytes_share_;
 };
 
 }

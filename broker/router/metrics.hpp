@@ -25,6 +25,12 @@ inline metrics::counter matches_cut{"airmail_router_matches_cut_total", "Matches
 inline metrics::counter replays_cut{"airmail_router_retained_replays_cut_total", "Retained replays that met their bound."};
 inline metrics::counter retained_refused{"airmail_router_retained_refused_total", "Retained messages refused at a bound."};
 inline metrics::gauge subscriptions{"airmail_router_subscriptions", "Subscriptions of all sessions."};
+inline metrics::counter sent_payload{"airmail_router_publish_sent_bytes_total", "Payload bytes of PUBLISH packets put into out-buffers."};
+inline metrics::gauge shared_subscriptions{"airmail_router_shared_subscriptions", "Shared subscriptions of all sessions."};
+inline metrics::gauge owed_messages{"airmail_router_owed_messages", "Messages of QoS 1 and 2 that sessions are owed, waiting or under way."};
+inline metrics::gauge owed_bytes{"airmail_router_owed_bytes", "Bytes of them, in steps of 64."};
+inline metrics::gauge retained_bytes{"airmail_router_retained_bytes", "Bytes of retained messages held."};
+inline metrics::counter handed_on{"airmail_router_shared_handed_on_total", "Messages of members that left a shared group, given to another."};
 inline metrics::gauge retained_messages{"airmail_router_retained_messages", "Retained messages held."};
 
 }

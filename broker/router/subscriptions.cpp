@@ -26,8 +26,10 @@ fanout::subscribed fanout::subscribe(session::session& s, std::string_view group
     auto key = group_key(group, filter);
     auto const a = tree_.subscribe("$share/" + key, s, id, how, true);
     subscription_share_.set(static_cast<std::int64_t>(tree_.subscriptions()));
+    if (a.is_new) metric::shared_subscriptions.add(1);
     member m;
-    m.session = s.number, m.shard = shard_.index(), m.id = id, m.how = how;
+    m.session = s.number, m.shard = shard_.index(), m.id = id, m.record = a.filter, m.how = how;
+    if (strategy_ == share_strategy::least_loaded) m.load = s.sending().load();
     m.online = s.connected(), m.kept = s.kept();
     m.who = who;
     auto const t = home(keyed_hash(key), shard_.count());
@@ -75,26 +77,91 @@ void fanout::leave(std::string const& key, std::uint32_t session) {
 }
 
 bool fanout::unsubscribe(session::session& s, std::string_view text) {
+    if (!tree_.find(text, s)) return false;
+    take_away(s, text, std::make_shared<leaving>());
+    return true;
+}
+
+void fanout::take_away(session::session& s, std::string_view text, std::shared_ptr<leaving> const& l) {
     auto const r = tree_.unsubscribe(text, s);
-    if (!r.found) return false;
+    if (!r.found) return;
     subscription_share_.set(static_cast<std::int64_t>(tree_.subscriptions()));
     if (!r.record) {
         if (r.last) interest_.remove(text, shard_.index());
-        return true;
+        return;
     }
+    metric::shared_subscriptions.add(-1);
     std::string const key{text.substr(7)};  // "$share/"
     auto const t = home(keyed_hash(key), shard_.count());
     if (t == shard_.index()) leave(key, s.number);
     else
         shard_.post(t, [&there = around_.of_shard(t), key = std::make_unique<std::string>(key), number = s.number] { there.leave(*key, number); });
-    return true;
+    // Behind the leave: the group must not choose the one that has gone.
+    hand_on(s, r.id, key, l->ends, l);
 }
 
-void fanout::forget(session::session& s) {
+void fanout::forget(session::session& s, std::function<void()> after) {
+    auto const l = std::make_shared<leaving>();
+    l->ends = true, l->after = std::move(after);
     while (!s.filters.empty()) {
         std::string const text{tree_.text(s.filters.back().filter)};
-        unsubscribe(s, text);
+        take_away(s, text, l);
     }
+    delivery_.forget(s);
+    l->one();
+}
+
+void fanout::hand_on(session::session& s, std::uint32_t record, std::string const& key, bool ends, std::shared_ptr<leaving> const& l) {
+    if (!s.sending_if()) return;
+    auto list = s.sending_if()->take(record + 1, ends);
+    if (list.empty()) return;
+    auto const t = home(keyed_hash(key), shard_.count());
+    auto give = [this, t, key, l, number = s.number](storage::message_ptr m, storage::lsn at, bool durable) {
+        ++l->open;
+        // The reference on disk goes when the other member has its own: a crash in between delivers twice rather than never.
+        auto done = [this, l, at, number] {
+            if (at != 0 && !l->ends) ledger_.insist(storage::settle{at, number});
+            l->one();
+        };
+        if (t == shard_.index()) return regroup(key, std::move(m), durable, std::move(done));
+        struct parcel {
+            std::string key;
+            storage::message_ptr m;
+            std::function<void()> done;
+        };
+        auto p = std::make_unique<parcel>(parcel{key, std::move(m), std::move(done)});
+        shard_.post(t, [&there = around_.of_shard(t), p = std::move(p), durable, back = shard_.index()]() mutable {
+            there.regroup(p->key, std::move(p->m), durable, [&there, done = std::move(p->done), back] { there.shard_.post(back, [done] { done(); }); });
+        });
+    };
+    std::vector<storage::lsn> missing;
+    for (auto& each : list) {
+        if (each.body) give(std::move(each.body), each.at, each.stored);
+        else missing.push_back(each.at);
+    }
+    if (missing.empty()) return;
+    ++l->open;
+    ledger_.port().fetch(missing, [give, missing, l](std::vector<storage::message_ptr> bodies) {
+        for (std::size_t i = 0; i < bodies.size() && i < missing.size(); ++i)
+            if (bodies[i]) give(std::move(bodies[i]), missing[i], true);
+        l->one();
+    });
+}
+
+void fanout::regroup(std::string const& key, storage::message_ptr m, bool durable, std::function<void()> done) {
+    auto const known = group_numbers_.find(key);
+    if (known == group_numbers_.end()) return done();  // nobody is left: it goes with its member
+    metric::handed_on.add();
+    publish_options how;
+    how.durable = durable, how.handed_on = true;
+    pending_publish job{m, around_.promise_to([done = std::move(done)](bool) { done(); }), how};
+    from const f{shard_.index(), first_pending_ + pending_.size(), how};
+    delivery_.forget_variants();
+    to_group(known->second, m, keyed_hash(m->topic()), f, job.got, 0);
+    delivery_.forget_variants();
+    if (job.complete() && pending_.empty()) return finish(job);
+    pending_.push_back(std::move(job));
+    flush();
 }
 
 void fanout::online(session::session& s, bool is) {

@@ -49,12 +49,12 @@ topic_tree::added topic_tree::subscribe(std::string_view text, session::session&
         if (r.filter != id) continue;
         auto& s = subscribers(f)[r.position];
         s.id = sub_id, s.how = how;
-        return {};
+        return {false, false, id};
     }
     bool const first = subscribers(f).empty();
     auto const position = append(f, {&who, sub_id, how, record ? subscriber::record : subscriber::client});
     who.filters.push_back({id, position});
-    return {true, first};
+    return {true, first, id};
 }
 
 topic_tree::removed topic_tree::unsubscribe(std::string_view text, session::session& who) {
@@ -66,6 +66,7 @@ topic_tree::removed topic_tree::unsubscribe(std::string_view text, session::sess
     *ref = who.filters.back();
     who.filters.pop_back();
     removed r{true};
+    r.id = id;
     r.record = subscribers(filters_[id])[position].is == subscriber::record;
     take_out(id, position);
     r.last = !filters_[id].used;

@@ -38,6 +38,7 @@ public:
     struct added {
         bool is_new = false;    // this session did not have it
         bool first = false;     // nobody on this shard had it: tell the interest table
+        std::uint32_t filter = 0;
     };
     /// Adds or replaces. The filter is valid and within levels::max; `record`: it has its `$share/` prefix. [MQTT-3.8.4-3]
     added subscribe(std::string_view filter, session::session& who, std::uint32_t id, options how, bool record = false);
@@ -45,6 +46,7 @@ public:
         bool found = false, last = false;
         std::string_view filter;  // of remove_all; valid for the call
         bool record = false;
+        std::uint32_t id = 0;     // of the filter
     };
     /// Character by character. [MQTT-3.10.4-1]
     removed unsubscribe(std::string_view filter, session::session& who);

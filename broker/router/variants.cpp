@@ -1,23 +1,28 @@
 #include "broker/router/variants.hpp"
 
+#include "broker/router/keyed_hash.hpp"
+
 #include <algorithm>
 
 namespace airmail::router {
 
 variant const& variants::get(storage::message const& m, bool v5, std::uint8_t qos, bool retain, std::span<std::uint32_t const> ids,
-                             std::int64_t now) {
+                             std::int64_t now, session::outbound_aliases::choice alias) {
     if (of_ != &m) forget(), of_ = &m;
     if (!v5) ids = {};
     for (std::uint32_t i = 0; i < used_; ++i) {
         auto const& v = kept_[i];
-        if (v.v5 == v5 && v.qos == qos && v.retain == retain && std::ranges::equal(v.ids, ids)) return v;
+        if (v.v5 == v5 && v.qos == qos && v.retain == retain && v.alias.alias == alias.alias && v.alias.known == alias.known &&
+            std::ranges::equal(v.ids, ids))
+            return v;
     }
     auto const slot = used_ < kept_.size() ? used_++ : oldest_++ % kept_.size();
     auto& v = kept_[slot];
-    v.v5 = v5, v.qos = qos, v.retain = retain;
+    v.v5 = v5, v.qos = qos, v.retain = retain, v.alias = alias;
     v.ids.assign(ids.begin(), ids.end());
     codec::publish_parts p;
-    p.qos = qos, p.retain = retain, p.topic = m.topic();
+    p.qos = qos, p.retain = retain, p.topic = alias.known ? std::string_view{} : m.topic();
+    p.topic_alias = alias.alias;
     p.subscription_ids = ids;
     p.payload_size = m.payload().size();
     if (v5) {
@@ -34,6 +39,12 @@ variant const& variants::get(storage::message const& m, bool v5, std::uint8_t qo
     v.shared = p.payload_size > session::shared_payload_bytes;
     if (!v.shared) v.head.insert(v.head.end(), m.payload().begin(), m.payload().end());
     return v;
+}
+
+std::uint64_t variants::topic_hash(storage::message const& m) {
+    if (of_ != &m) forget(), of_ = &m;
+    if (!hashed_) hash_ = keyed_hash(m.topic()), hashed_ = true;
+    return hash_;
 }
 
 void append(session::outlet& to, variant const& v, storage::message_ptr const& m, std::uint16_t packet_id, bool dup) {

@@ -9,9 +9,10 @@
 
 namespace airmail::router {
 
-/// One way: version, QoS, RETAIN and Subscription Identifiers.
+/// One way: version, QoS, RETAIN, Subscription Identifiers and Topic Alias.
 struct variant {
     bool v5 = false, retain = false;
+    session::outbound_aliases::choice alias;
     std::uint8_t qos = 0;
     bool shared = false;                     // `head` has no payload: it leaves from the body
     std::vector<std::uint32_t> ids;
@@ -25,14 +26,19 @@ class variants {
 public:
     /// The packet of `m` in that way; valid until the next call.
     /// @param now stored clock: what is left of the Message Expiry Interval [MQTT-3.3.2-6]
-    variant const& get(storage::message const& m, bool v5, std::uint8_t qos, bool retain, std::span<std::uint32_t const> ids, std::int64_t now);
+    variant const& get(storage::message const& m, bool v5, std::uint8_t qos, bool retain, std::span<std::uint32_t const> ids, std::int64_t now,
+                       session::outbound_aliases::choice alias = {});
+    /// keyed_hash of its topic, made once per message.
+    std::uint64_t topic_hash(storage::message const& m);
     /// Before another message, or the same one at another time.
-    void forget() { used_ = 0; }
+    void forget() { used_ = 0, of_ = nullptr, hashed_ = false; }
 
 private:
     std::array<variant, 4> kept_;
     std::uint32_t used_ = 0, oldest_ = 0;
     storage::message const* of_ = nullptr;
+    bool hashed_ = false;
+    std::uint64_t hash_ = 0;
 };
 
 /// Appends a variant to a client's out-buffer.

@@ -10,7 +10,9 @@ std::optional<std::uint32_t> outgoing::push(entry&& e, queue_limits const& bound
     if (bound.bytes && bytes_ + weight > bound.bytes) return std::nullopt;
     e.size_64 = static_cast<std::uint16_t>(std::min<std::size_t>((weight + 63) / 64, 65535));
     bytes_ += std::uint64_t{e.size_64} * 64;
-    return queue_.push(std::move(e));
+    auto const number = queue_.push(std::move(e));
+    tell_load();
+    return number;
 }
 
 std::uint16_t outgoing::new_id() {
@@ -159,6 +161,7 @@ void outgoing::finish(std::uint32_t index) {
     ++over_;
     if (index < cursor_) --in_flight_;
     trim();
+    tell_load();
 }
 
 void outgoing::trim() {
@@ -173,6 +176,22 @@ void outgoing::trim() {
         scan_ids_ = false;
         sets_.clear();
     }
+}
+
+std::vector<outgoing::taken> outgoing::take(std::uint32_t share, bool begun) {
+    std::vector<taken> out;
+    std::vector<std::uint32_t> numbers;
+    for (std::uint32_t i = 0; i < queue_.size(); ++i) {
+        entry const& e = queue_[i];
+        if (e.share != share) continue;
+        bool const unacknowledged = begun && e.qos == 1 && e.state == progress::sent;
+        if (e.state != progress::waiting && !unacknowledged) continue;
+        if (!e.body && e.at == 0) continue;
+        out.push_back({e.body, e.at, e.at != 0 || e.owed_lsn});
+        numbers.push_back(queue_.first() + i);
+    }
+    for (auto const n : numbers) discard(n);
+    return out;
 }
 
 void outgoing::detach() {

@@ -11,6 +11,7 @@
 #include "broker/session/queue.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <span>
 #include <vector>
@@ -70,6 +71,31 @@ public:
     /// Takes an entry out that cannot be sent (too large for the client). Returns the LSN to settle, or 0.
     storage::lsn discard(std::uint32_t number);
 
+    /// A message of a shared subscription that is taken away from this client, to be given to another.
+    struct taken {
+        storage::message_ptr body;     // null: fetch it by `at`
+        storage::lsn at = 0;           // settle it when the other has it; 0 = not stored
+        bool stored = false;           // it was, or is about to be, on disk
+    };
+    /// Takes out what has not begun of one shared subscription; with `begun` also QoS 1 messages that were not acknowledged
+    /// (the session ends). QoS 2 deliveries that have begun stay. [MQTT-4.8.2-5]
+    std::vector<taken> take(std::uint32_t share, bool begun);
+
+    /// What has changed since the last call: messages and bytes owed, for the metrics of the room above.
+    struct change {
+        std::int64_t messages, bytes;
+    };
+    change noted() {
+        change const c{std::int64_t{size()} - noted_messages_, static_cast<std::int64_t>(bytes_) - noted_bytes_};
+        noted_messages_ += c.messages, noted_bytes_ += c.bytes;
+        return c;
+    }
+    /// A number that follows size(), for those who choose the least loaded of several; made at the first call.
+    std::shared_ptr<std::atomic<std::uint32_t>> const& load() {
+        if (!load_) load_ = std::make_shared<std::atomic<std::uint32_t>>(size());
+        return load_;
+    }
+
     /// The connection is gone: the cursor goes back, bodies that the disk has are let go.
     void detach();
     /// LSNs (with entry numbers) of up to `n` bodies missing from the cursor on.
@@ -106,6 +132,11 @@ private:
     packet_ids ids_;
     bool scan_ids_ = false;         // ids in flight are no longer one run behind ids_,
     std::uint32_t scan_until_ = 0;  // until the entries below this number have left
+    void tell_load() {
+        if (load_) load_->store(size(), std::memory_order_relaxed);
+    }
+    std::int64_t noted_messages_ = 0, noted_bytes_ = 0;
+    std::shared_ptr<std::atomic<std::uint32_t>> load_;
     std::vector<std::vector<std::uint32_t>> sets_;
 };
 

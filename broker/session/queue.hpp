@@ -19,6 +19,7 @@ struct entry {
     storage::message_ptr body;         // null: fetch it by `at`
     storage::lsn at = 0;               // 0 = not stored (yet)
     std::uint32_t subscription = 0;    // Subscription Identifier, or `many` + index of a set of them
+    std::uint32_t share = 0;           // the shared subscription it came by (its record here + 1); 0 = an ordinary one
     std::uint16_t packet_id = 0;
     std::uint16_t size_64 = 0;         // size in units of 64 bytes, for the bound of the queue
     std::uint8_t qos = 1;              // effective QoS of this delivery

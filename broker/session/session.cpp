@@ -39,6 +39,7 @@ void session::detach() {
     unanswered = 0;
     fetching = paused_store = paused_quota = paused_rate = false;
     if (receiving_) receiving_->aliases.clear();
+    aliases_out.reset();
     if (sending_) sending_->detach();
     decisions_.reset();
 }

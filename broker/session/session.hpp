@@ -70,6 +70,7 @@ public:
     std::uint64_t connection = 0;                // number of the last connection
     std::int64_t disconnected_at = 0;            // stored clock, 0 = connected
     std::unique_ptr<will> last_will;
+    std::unique_ptr<outbound_aliases> aliases_out;   // made with a connection that takes aliases
     std::vector<filter_ref> filters;             // bound: filters_max of the listener
     std::uint32_t number = 0, tenant = 0;
     std::uint32_t expiry_s = 0;                  // Session Expiry Interval, 0xFFFFFFFF = never
@@ -88,6 +89,8 @@ public:
     bool clean_disconnect : 1 = false;           // DISCONNECT was read
     bool memory_level : 1 = false;               // its listener keeps nothing on disk
     bool problem_info : 1 = true;                // wants Reason Strings [MQTT-3.1.2-29]
+    bool enhanced : 1 = false;                   // logged in by AUTH, and may do so again [MQTT-4.12.0-7]
+    bool each_copy : 1 = false;                  // overlapping subscriptions get a copy each [MQTT-3.3.4-5]
     bool paused_store : 1 = false, paused_quota : 1 = false, paused_rate : 1 = false;  // why its socket is not read
 
 private:

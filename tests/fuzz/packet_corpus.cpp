@@ -1,4 +1,4 @@
-// Writes the packet table as seeds: packet_corpus tests/fuzz/corpus
+// Writes the packet table as seeds (framer, packets, session): packet_corpus tests/fuzz/corpus
 
 #include "tests/support/packet_bytes.hpp"
 #include "tests/support/packets.hpp"
@@ -38,6 +38,13 @@ int main(int argc, char** argv) {
         seed.insert(seed.end(), whole.begin(), whole.end());
         write(to / "packets" / name, seed);
         if (c.expected == codec::reason::success && c.v == codec::version::v5) stream.insert(stream.end(), whole.begin(), whole.end());
+        // fuzz_session: a client of that version connects and sends the packet.
+        if (c.from == codec::sender::client && whole.size() > 2 && whole.size() < 90 && whole[0] >> 4 != 1) {
+            constexpr std::uint8_t greeting[] = {0x12, 0x10, 0x11};
+            bytes play{0x00, greeting[version], 0x00, 0x0F, whole[0], static_cast<std::uint8_t>(whole.size() - 2)};
+            play.insert(play.end(), whole.begin() + 2, whole.end());
+            write(to / "session" / name, play);
+        }
         if (c.expected != codec::reason::success && row % 4 == 0) write(to / "framer" / name, whole);
     }
     write(to / "framer" / "stream", stream);

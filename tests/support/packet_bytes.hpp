@@ -2,7 +2,6 @@
 // Packets written by hand, in a notation close to the wire: `10[<MQTT>05 02 003C [] <c1>]`.
 
 #include "broker/codec/bytes.hpp"
-#include "broker/codec/varint.hpp"
 
 #include <stdexcept>
 #include <string_view>
@@ -61,8 +60,9 @@ private:
         if (c == '[') {
             bytes inner;
             part(inner, ']');
-            std::uint8_t length[4];
-            add(out, {length, codec::put_varint(length, static_cast<std::uint32_t>(inner.size()))});
+            auto rest = inner.size();
+            do out.push_back(static_cast<std::uint8_t>(rest % 128 | (rest > 127 ? 0x80 : 0)));
+            while (rest /= 128);
             return add(out, inner);
         }
         auto const high = digit(c);

@@ -151,7 +151,9 @@ private:
 
 class wire_script {
 public:
-    explicit wire_script(unsigned shards = 1, unsigned seed = 1) : shards_{shards}, seed_{seed}, store{clock} {
+    /// @param prepare changes the world before the protocols are made
+    explicit wire_script(unsigned shards = 1, unsigned seed = 1, std::function<void(handlers::world&)> prepare = {})
+        : shards_{shards}, seed_{seed}, store{clock}, prepare_{std::move(prepare)} {
         defaults->device = false, defaults->allow_anonymous = true;
         defaults->session_expiry_max = 0xFFFFFFFF;
         defaults->publish_rate = 0, defaults->publish_bytes_s = 0;
@@ -224,11 +226,13 @@ private:
         world->store = &store;
         world->gate = gate;
         world->wall_s = [] { return std::int64_t{1'790'000'000}; };
+        if (prepare_) prepare_(*world);
         for (unsigned i = 0; i < shards_; ++i) protocols.push_back(handlers::make_protocol((*fakes)[i], *world));
         handlers::recovered kept;
         store.replay(kept.callbacks());
         handlers::restore(*world, std::move(kept));
     }
+    std::function<void(handlers::world&)> prepare_;
     std::list<wire_client> clients_;
     std::set<std::string> used_;
 };

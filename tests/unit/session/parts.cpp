@@ -75,3 +75,28 @@ TEST_CASE("deadlines come in order of time") {
     d.prune([](auto const& x) { return x.at % 2 == 0; });
     CHECK(d.size() == 25);
 }
+
+TEST_CASE("topics in turn keep their aliases, one that comes once takes none away, and none is above the maximum [MQTT-3.3.2-11]") {
+    airmail::session::outbound_aliases names{2};
+    auto const send = [&names](std::uint64_t topic) {
+        auto const c = names.look(topic);
+        names.sent(topic, c);
+        CHECK(c.alias <= 2);
+        return c;
+    };
+    CHECK(send(10).alias == 1);
+    CHECK(send(11).alias == 2);
+    CHECK(send(10).known);
+    // 12, 14 and 16 want the place of 10.
+    for (int round = 0; round < 20; ++round)
+        for (std::uint64_t topic : {10, 12, 14, 16}) {
+            auto const c = send(topic);
+            CHECK(c.known == (topic == 10));
+            CHECK(c.alias == (topic == 10 ? 1 : 0));
+        }
+    // When 10 comes no more, another one takes over at last.
+    int sent = 0;
+    while (!send(12).known) REQUIRE(++sent < 300);
+    CHECK_FALSE(send(10).known);
+    CHECK(send(12).known);
+}

@@ -44,6 +44,7 @@ std::string ask() {
 
 acl::password_scheme scheme(std::string const& name) {
     if (name == "sha512") return acl::password_scheme::sha512;
+    if (name == "scram-sha-256") return acl::password_scheme::scram_sha256;
     return name == "sha512-pbkdf2" ? acl::password_scheme::pbkdf2_sha512 : acl::password_scheme::argon2id;
 }
 
@@ -87,7 +88,7 @@ void add_passwd(CLI::App& app, context&) {
         s.add_flag("-c", o.create, "make a new file (an existing one is replaced)");
         s.add_flag("-b", o.batch, "take the password from the command line, where other users may see it");
         s.add_flag("-D", o.remove, "remove the user");
-        s.add_option("-H", o.hash, "hash")->check(CLI::IsMember({"argon2id", "sha512-pbkdf2", "sha512"}))->capture_default_str();
+        s.add_option("-H", o.hash, "hash")->check(CLI::IsMember({"argon2id", "sha512-pbkdf2", "sha512", "scram-sha-256"}))->capture_default_str();
         s.add_option("-I", o.iterations, "rounds (0 = the scheme's own)");
         s.add_option("file", o.file, "password file")->required();
         s.add_option("user", o.user, "user name")->required();
