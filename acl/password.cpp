@@ -136,6 +136,8 @@ boost::system::error_code verify_password(std::string_view stored, std::string_v
     return same_bytes(s->hash, view(*d)) ? boost::system::error_code{} : errc::wrong_password;
 }
 
+bool is_password_hash(std::string_view stored) { return read_salted(stored).has_value() || sane_argon2(stored); }
+
 password_file password_file::parse(std::string_view text, std::vector<complaint>& complaints) {
     password_file out;
     for (int line = 1; !text.empty(); ++line) {
@@ -150,10 +152,10 @@ password_file password_file::parse(std::string_view text, std::vector<complaint>
         if (user.empty()) say(true, "has no name");
         else if (hash.empty()) say(true, "has no password");
         else if (!out.users_.emplace(user, hash).second) say(true, "is there twice");
-        else if (!read_salted(hash) && !sane_argon2(hash)) say(false, "has a password that is not hashed as mosquitto_passwd does; it can never log in");
+        else if (!is_password_hash(hash)) say(false, "has a password that is not hashed as mosquitto_passwd does; it can never log in");
     }
     for (auto const& [user, hash] : out.users_)
-        if (read_salted(hash) || sane_argon2(hash)) {
+        if (is_password_hash(hash)) {
             out.decoy_ = hash;
             break;
         }

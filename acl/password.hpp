@@ -19,6 +19,9 @@ boost::system::result<std::string> hash_password(std::string_view password, pass
 /// No error, wrong_password, or bad_hash. Compares in constant time. Any thread; up to some 100 ms.
 boost::system::error_code verify_password(std::string_view stored, std::string_view password);
 
+/// Is it a stored hash that verify_password could verify?
+bool is_password_hash(std::string_view stored);
+
 /// user:HASH lines; immutable after parse, shared by threads.
 class password_file {
 public:
