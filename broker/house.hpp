@@ -2,7 +2,9 @@
 // Everything a running broker owns, in the order in which it is made; destroyed backwards. Known to broker*.cpp alone.
 
 #include "broker/admin/http_server.hpp"
+#include "broker/bridge/bridges.hpp"
 #include "broker/broker.hpp"
+#include "broker/denials.hpp"
 #include "broker/gate.hpp"
 #include "broker/handlers/mqtt.hpp"
 #include "broker/handlers/recovery.hpp"
@@ -31,6 +33,7 @@ struct broker::house {
     void open_http();
     void run();
 
+    void retire(acl::engine_ptr old);
     std::string not_ready() const;
     std::string option(std::string_view plugin, std::string_view key) const;
 
@@ -49,8 +52,12 @@ struct broker::house {
     std::unique_ptr<host::plugin_host> plugins;
     std::unique_ptr<gate> plugin_gate;
     std::unique_ptr<passwords> logins;
+    std::shared_ptr<denials> seen_denials;
+    std::shared_ptr<std::atomic<bool>> observing = std::make_shared<std::atomic<bool>>(false);
+    std::vector<acl::engine_ptr> retired;        // rules of before a reload, until no shard reads them
     std::vector<std::unique_ptr<handlers::mqtt>> protocols;
     std::unique_ptr<net::network> network;
+    std::unique_ptr<bridge::bridges> bridges;
     struct door { net::listener* listener; net::origin origin; std::string name; };
     std::vector<door> doors;
     std::vector<broker::bound> bound;

@@ -56,6 +56,7 @@ void mqtt::arm() {
 }
 
 void mqtt::tick() {
+    (void)rules();  // an idle shard lets go of old rules too
     expire();
     delivery_.retry_stalled();
     if (!paused_.empty()) resume_paused();
@@ -135,6 +136,16 @@ bool mqtt::may_receive(router::member& m, std::string_view topic, std::uint64_t 
     bool const allowed = e->check(m.who, acl::action::receive, topic).allowed;
     m.decisions.store(generation_, hash, allowed);
     return allowed;
+}
+
+bool mqtt::source_may(storage::message const& m) {
+    auto const* e = world_.check_retain_source ? rules() : nullptr;
+    if (!e || m.client_id().empty()) return true;   // the broker's own, or a plugin's
+    acl::identity who;
+    who.name = m.identity(), who.client_id = m.client_id();
+    if (e->check(who, acl::action::publish, m.topic()).allowed) return true;
+    who.role = "device";   // a message does not say by which kind of listener it came
+    return e->check(who, acl::action::publish, m.topic()).allowed;
 }
 
 void mqtt::publish(storage::message_ptr m, std::function<void(bool)> done) {

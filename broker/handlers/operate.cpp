@@ -58,6 +58,20 @@ std::size_t mqtt::kick(std::string_view identity, codec::reason r, bool ends) {
     return numbers.size();
 }
 
+void mqtt::recheck_logins(std::function<bool(acl::identity const&)> const& good) {
+    std::vector<std::uint32_t> numbers;
+    sessions_.each([&](session::session& s) {
+        if (s.connected() && !good(s.who(scratch_))) numbers.push_back(s.number);
+    });
+    for (auto const number : numbers)
+        if (auto* s = sessions_.find(number); s && s->connected()) {
+            auto& from = peer_of(*s);
+            lost(*s, "login no longer valid");
+            from.close(codec::reason::not_authorized, "this user is no longer known");
+            from.session = nullptr;
+        }
+}
+
 void mqtt::drain() {
     world_.draining = true;
     sessions_.each([&](session::session& s) {
@@ -107,6 +121,10 @@ void list(world& w, std::function<void(std::vector<session_info>)> done) {
             auto rows = p->list();
             all->one([&rows](auto& sum) { std::ranges::move(rows, std::back_inserter(sum)); });
         });
+}
+
+void recheck_logins(world& w, std::function<bool(acl::identity const&)> good) {
+    for (auto* p : w.shards) p->on().post_external([p, good] { p->recheck_logins(good); });
 }
 
 void drain(world& w) {

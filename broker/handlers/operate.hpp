@@ -12,6 +12,8 @@ void publish(world& w, storage::message_ptr m, std::function<void(bool stored)> 
 void kick(world& w, std::string identity, codec::reason r, bool end, std::function<void(std::size_t)> done = {});
 /// Rows of all shards; `done` runs on some shard's thread. Any thread.
 void list(world& w, std::function<void(std::vector<session_info>)> done);
+/// Disconnects connected clients for whom `good` says no; it is called on the shards' threads. Any thread.
+void recheck_logins(world& w, std::function<bool(acl::identity const&)> good);
 /// mqtt::drain on every shard. Any thread.
 void drain(world& w);
 

@@ -103,6 +103,12 @@ void newcomer::welcome_certificate() {
         }
         peer_->certificate = std::move(who);
     }
+    // use_identity_as_username: a pre-shared key's identity is the user. Without it the key only opens the door.
+    if (security_->psk() && peer_->from->rules->username_is_identity) {
+        peer_->certificate = std::make_unique<acl::identity>();
+        peer_->certificate->name = security_->psk_identity(ssl);
+        peer_->certificate->how = acl::proof::psk;
+    }
     security_->strip(ssl);
     security_.reset();
     count::handshakes.add();
@@ -138,11 +144,8 @@ void newcomer::look_for_connect() {
 
 void newcomer::leave_for_home(std::unique_ptr<arrival> a, codec::connect_view const& c) {
     auto const& others = hub_.others();
-    std::string_view id = c.client_id;
-    if (id.empty()) {
-        a->assigned_id = others.assign_client_id();  // [MQTT-3.1.3-6]
-        id = a->assigned_id;
-    }
+    if (c.client_id.empty()) a->assigned_id = a->from->rules->auto_id_prefix + others.assign_client_id();  // [MQTT-3.1.3-6]
+    auto const id = handlers::client_id_of(*a->from->rules, c, a->assigned_id);
     auto const key = handlers::key_of(*a->from->rules, a->certificate.get(), c, id);
     auto const home = static_cast<unsigned>(others.hash(key) % hub_.shard().count());
     hub_.sockets().remove(a->wire.fd());

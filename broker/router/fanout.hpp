@@ -42,6 +42,8 @@ public:
     /// May this session read that topic? Asked for every delivery, answered from its cache. `hash` = keyed_hash(topic).
     virtual bool may_receive(session::session& s, std::string_view topic, std::uint64_t hash) = 0;
     virtual bool may_receive(member& m, std::string_view topic, std::uint64_t hash) = 0;
+    /// May who published this retained message still publish it? (check_retain_source)
+    virtual bool source_may(storage::message const&) { return true; }
     /// Keeps the promise: PUBACK, PUBREC, or the refusal.
     virtual void answer(ack_promise const& p, outcome o) = 0;
     /// The same room on another shard: only for use inside mail to it.
