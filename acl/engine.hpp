@@ -46,6 +46,8 @@ public:
     /// clients are answered as if it were allowed, a refused PUBLISH of theirs is acknowledged and dropped, and every
     /// delivery needs a `receive` check.
     virtual bool mosquitto() const { return false; }
+    /// The same for one identity, where different rules hold for different listeners.
+    virtual bool mosquitto([[maybe_unused]] identity const& who) const { return mosquitto(); }
 
     /// One line for people: the rule's text with file and line, or the built-in's name.
     virtual std::string explain(decision d) const = 0;

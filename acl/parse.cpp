@@ -151,6 +151,7 @@ std::vector<complaint> ruleset::parse(std::string text, std::string_view file) {
     }
     for (auto const& c : r.complaints)
         if (c.fatal) return std::move(r.complaints);
+    native_ = native_ || native;
     files_.push_back(kept);
     rules_.insert(rules_.end(), r.rules.begin(), r.rules.end());
     return std::move(r.complaints);

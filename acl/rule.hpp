@@ -54,6 +54,8 @@ public:
     /// fatal complaint are not added. Any bytes; the text is kept as long as the rules.
     std::vector<complaint> parse(std::string text, std::string_view file);
 
+    /// Was any of it in our own language (`airmail 1`)? Then our semantics decide.
+    bool native() const { return native_; }
     std::vector<rule> const& rules() const { return rules_; }
     std::vector<std::string> const& sources() const { return sources_; }
     /// `file:line: user alice allow publish a/#`, for people.
@@ -62,6 +64,7 @@ public:
 private:
     std::string_view keep(std::string_view s);
     std::uint32_t source(std::string_view name);
+    bool native_ = false;
     std::vector<rule> rules_;
     std::vector<std::string> sources_;
     std::vector<std::shared_ptr<std::string const>> files_;

@@ -2,6 +2,7 @@
 
 #include "broker/house.hpp"
 #include "broker/config/reload.hpp"
+#include "broker/handlers/operate.hpp"
 #include "broker/listeners.hpp"
 #include "broker/log/log.hpp"
 #include "broker/read_file.hpp"
@@ -44,8 +45,27 @@ std::vector<std::string> broker::reload(config::config const& fresh) {
     std::vector<std::string> said;
     auto& h = *house_;
     std::string why;
-    if (auto rules = load_rules(fresh, h.plugins->grants(), why)) h.world.acl.set(std::move(rules)), said.push_back("reload: access rules applied");
-    else said.push_back("reload: access rules refused, the running ones stay: " + why);
+    rules_report report;
+    // Built aside, on this thread; the shards go on with the old rules until the pointer is swapped.
+    if (auto rules = load_rules(fresh, h.plugins->grants(), h.seen_denials, report)) {
+        h.retire(h.world.acl.set(std::move(rules)));
+        h.world.check_retain_source = checks_retain_source(fresh);
+        said.push_back("reload: access rules applied");
+        // Each round of watching begins with an empty list.
+        bool const watches = fresh.text("acl_mode") == "observe";
+        if (watches && !h.observing->load()) h.seen_denials->clear();
+        h.observing->store(watches);
+        if (watches) said.push_back("reload: acl_mode observe: the acl_file denies NOTHING; what it would deny is logged and counted");
+    }
+    else said.push_back("reload: access rules refused, the running ones stay: " + report.why);
+    if (auto users = load_passwords(fresh, why, report.warnings)) {
+        h.logins->use(std::move(*users)), said.push_back("reload: passwords applied");
+        // Who is no user any more is no client any more.
+        handlers::recheck_logins(h.world, [l = h.logins.get()](acl::identity const& who) { return who.how != acl::proof::password || l->knows(who.listener, who.name); });
+    } else {
+        said.push_back("reload: passwords refused, the running ones stay: " + why);
+    }
+    for (auto const& line : report.warnings) said.push_back("reload: " + line);
     for (auto& d : h.doors)
         for (auto const& l : fresh.listeners()) {
             if (l.name() != d.name) continue;
@@ -61,6 +81,7 @@ std::vector<std::string> broker::reload(config::config const& fresh) {
         auto done = h.web_tls->reload();
         said.push_back(done ? std::string("reload: HTTPS certificate read again") : "reload: HTTPS certificate refused, the running one stays: " + done.error().text);
     }
+    for (auto const& line : h.bridges->apply(fresh)) said.push_back("reload: " + line);
     h.world.publish_revoked_wills = fresh.text("device_revoked_will") == "publish";
     if (h.network) {
         h.network->doors().set(admission_of(fresh));
@@ -75,11 +96,22 @@ std::vector<std::string> broker::reload(config::config const& fresh) {
     return said;
 }
 
+void broker::house::retire(acl::engine_ptr old) {
+    if (old) retired.push_back(std::move(old));
+    // Freed on this thread: a shard that let go last would stand still for as long as it takes.
+    for (int waits = 0; waits < 300; ++waits) {
+        std::erase_if(retired, [](acl::engine_ptr const& e) { return e.use_count() == 1; });
+        if (retired.empty() || !serving) return;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+}
+
 void broker::drain() {
     auto& h = *house_;
     if (!h.serving || h.draining.exchange(true)) return;
     h.world.draining = true;
     h.network->stop_accepting();
+    h.bridges->stop();
     struct ending {
         std::mutex lock;
         std::condition_variable over;
@@ -99,6 +131,7 @@ void broker::drain() {
 void broker::stop() {
     auto& h = *house_;
     if (!h.serving.exchange(false)) return;
+    if (h.bridges) h.bridges->stop();
     if (h.http) h.http->stop();
     if (h.web && h.web_side) h.web->stop();
     for (auto& s : h.shards) s->stop();

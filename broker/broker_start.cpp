@@ -1,9 +1,9 @@
 // Starting a broker, one step a function, in the order of broker::start().
 
+#include "broker/addresses.hpp"
 #include "broker/house.hpp"
 #include "broker/listeners.hpp"
 #include "broker/log/log.hpp"
-#include "broker/read_file.hpp"
 #include "broker/rules.hpp"
 #include "broker/version.hpp"
 
@@ -123,27 +123,27 @@ void broker::house::seat_plugins() {
     } catch (host::refusal const& e) {
         throw startup_error(78, e.what());
     }
-    plugin_gate = std::make_unique<gate>(*plugins);
+    plugin_gate = std::make_unique<gate>(*plugins, world);
     world.gate = plugin_gate.get();
 }
 
 void broker::house::load_access() {
     std::string why;
-    auto rules = load_rules(settings, plugins->grants(), why);
-    if (!rules) throw startup_error(78, why);
+    rules_report report;
+    seen_denials = std::make_shared<denials>();
+    auto rules = load_rules(settings, plugins->grants(), seen_denials, report);
+    if (!rules) throw startup_error(78, report.why);
+    observing->store(settings.text("acl_mode") == "observe");
+    if (*observing) log::warn("acl", {}, "acl_mode observe: the acl_file denies NOTHING; what it would deny is logged and counted");
     world.acl.set(std::move(rules));
+    world.check_retain_source = checks_retain_source(settings);
     logins = std::make_unique<passwords>();
-    if (auto const path = std::string(settings.text("password_file")); !path.empty()) {
-        auto text = read_file(path, why);
-        if (!text) throw startup_error(78, fmt::format("password_file {} ({}): {}", path, settings.where("password_file"), why));
-        std::vector<acl::complaint> complaints;
-        auto file = acl::password_file::parse(*text, complaints);
-        for (auto const& c : complaints)
-            if (c.fatal) throw startup_error(78, fmt::format("{}:{}: {}", path, c.line, c.text));
-        logins->use(std::make_shared<acl::password_file const>(std::move(file)));
-        world.scram = [this](std::string_view user) { return logins->scram(user); };
-        world.check_password = [this](handlers::login const& l, handlers::login_done done) { logins->check(l, std::move(done)); };
-    }
+    auto users = load_passwords(settings, why, report.warnings);
+    if (!users) throw startup_error(78, why);
+    logins->use(std::move(*users));
+    world.check_password = [this](handlers::login const& l, handlers::login_done done) { logins->check(l, std::move(done)); };
+    world.scram = [this](std::uint16_t listener, std::string_view user) { return logins->scram(listener, user); };
+    for (auto const& line : report.warnings) log::warn("acl", {}, "{}", line);
     for (auto& s : shards) protocols.push_back(handlers::make_protocol(*s, world));
     auto const back = handlers::restore(world, std::move(kept));
     if (back) log::info("broker", {{"sessions", back}}, "sessions are back from the store");
@@ -163,23 +163,24 @@ void broker::house::open_doors() {
     network = std::make_unique<net::network>(rooms, speakers, std::move(o));
     for (auto const& l : settings.listeners()) {
         auto options = listener_options_of(l);
-        auto const from = options.from;
-        auto const address = l.unix_path.empty() ? options.address : l.unix_path;
-        auto opened = network->listen(std::move(options));
-        if (!opened) throw startup_error(opened.error().code == EACCES || opened.error().code == EPERM ? 77 : 69, fmt::format("listener {}: {}", l.name(), opened.error().text));
-        doors.push_back({*opened, from, l.name()});
-        bound.push_back({l.name(), address, (*opened)->port()});
-        if (!l.local_only) continue;
-        net::listener_options six;  // Mosquitto's local-only mode listens on both loopbacks; a machine without IPv6 has one
-        six.address = "::1";
-        six.port = (*opened)->port();
-        six.from = from;
-        if (auto second = network->listen(std::move(six))) doors.push_back({*second, from, l.name()});
+        std::string why;
+        auto const addresses = l.unix_path.empty() ? addresses_of(l, why) : std::vector<std::string>{""};
+        if (addresses.empty()) throw startup_error(78, fmt::format("listener {}: {}", l.name(), why));
+        for (auto const& address : addresses) {
+            options.address = address;
+            auto opened = network->listen(options);
+            bool const first = address == addresses.front();
+            // A machine without IPv6 has one loopback only; the first address of a listener must be there.
+            if (!opened && !first && opened.error().code != EADDRINUSE) continue;
+            if (!opened) throw startup_error(opened.error().code == EACCES || opened.error().code == EPERM ? 77 : 69, fmt::format("listener {}: {}", l.name(), opened.error().text));
+            doors.push_back({*opened, options.from, l.name()});
+            if (first) bound.push_back({l.name(), l.unix_path.empty() ? address : l.unix_path, (*opened)->port()}), options.port = (*opened)->port();
+        }
     }
 }
 
 void broker::house::open_http() {
-    own_paths = std::make_unique<house_paths>(directory + "/registry.db", world);
+    own_paths = std::make_unique<house_paths>(directory + "/registry.db", world, seen_denials, [o = observing] { return o->load(); });
     own_paths->certificates = [this] { return server_certificates(); };
     own_paths->reload = ask_reload;
     // Without HTTPS nobody could reach the page: then there is none, and the control socket has REST alone.
@@ -242,6 +243,9 @@ void broker::house::open_web() {
 
 void broker::house::run() {
     store->start();
+    // Before the doors: the first message of a client must find the bridges' sessions awake.
+    bridges = std::make_unique<bridge::bridges>(world, bridge::rules_of(settings));
+    for (auto const& line : bridges->apply(settings)) log::info("bridge", {}, "{}", line);
     network->start();
     system = std::make_unique<system_topics>(world, std::chrono::seconds(settings.number("sys_interval")), wall_ms);
     system->start();

@@ -1,5 +1,8 @@
 #include "broker/gate.hpp"
 
+#include "broker/handlers/operate.hpp"
+#include "broker/log/log.hpp"
+
 namespace airmail {
 
 handlers::wanted gate::wanted_by(std::string_view topic) const {
@@ -17,6 +20,22 @@ void gate::on_session(handlers::session_event const& e) {
     out.connection = e.connection;
     out.at_ms = e.at_ms;
     host_.post(std::move(out));
+}
+
+codec::reason gate::before_publish(session::session const& from, std::string_view topic, codec::publish_view const&) {
+    if (!topic.starts_with("$CONTROL/") || topic.ends_with("/response")) return codec::reason::success;
+    // mosquitto_ctrl waits for an answer on TOPIC/response: silence would look like a broker that hangs.
+    log::warn("broker", {{"id", from.name()}, {"client_id", from.client_id()}, {"topic", topic}}, "a $CONTROL request was refused: users and rules are files here");
+    std::string const where = std::string{topic} + "/response";
+    constexpr std::string_view words =
+        R"({"responses":[{"command":"","error":"Airmail does not serve $CONTROL: users and rules are in password_file and acl_file (airmailctl migrate mosquitto makes them), and take effect with SIGHUP"}]})";
+    storage::message_fields f;
+    f.qos = 1;
+    f.topic = where;
+    f.payload = as_bytes(words);
+    f.received_at_ms = world_.store->now_ms();
+    handlers::publish(world_, storage::message::make(f));
+    return codec::reason::not_authorized;
 }
 
 bool gate::authenticate(handlers::login const& l, handlers::login_done done) {

@@ -1,7 +1,9 @@
 #pragma once
-// Joins the handlers to the plugin host: topics to lanes, presence to session events, logins to on_connect.
+// Joins the handlers to the plugin host: topics to lanes, presence to session events, logins to on_connect. And answers
+// requests to Mosquitto's control topics, which nobody serves here.
 
 #include "broker/handlers/plugin_gate.hpp"
+#include "broker/handlers/world.hpp"
 #include "broker/host/plugin_host.hpp"
 
 namespace airmail {
@@ -9,17 +11,19 @@ namespace airmail {
 /// Owned by the broker; every shard calls it. Never waits.
 class gate final : public handlers::plugin_gate {
 public:
-    explicit gate(host::plugin_host& h) : host_(h) {}
+    gate(host::plugin_host& h, handlers::world& w) : host_(h), world_(w) {}
     handlers::wanted wanted_by(std::string_view topic) const override;
     void post(storage::message_ptr const& m, std::uint32_t lanes) override { host_.post(m, lanes); }
     bool is_ready_filter(std::string_view identity, std::string_view filter) const override { return host_.is_ready_topic(identity, filter); }
     void on_delivered(storage::message_ptr const& m, std::string_view identity) override { host_.delivered(m, identity); }
     bool wants_deliveries() const override { return host_.wants_deliveries(); }
     void on_session(handlers::session_event const& e) override;
+    codec::reason before_publish(session::session const& from, std::string_view topic, codec::publish_view const& p) override;
     bool authenticate(handlers::login const& l, handlers::login_done done) override;
 
 private:
     host::plugin_host& host_;
+    handlers::world& world_;
 };
 
 }

@@ -2,8 +2,10 @@
 // Everything a running broker owns, in the order in which it is made; destroyed backwards. Known to broker*.cpp alone.
 
 #include "broker/admin/http_server.hpp"
+#include "broker/bridge/bridges.hpp"
 #include "broker/broker.hpp"
 #include "broker/certificates.hpp"
+#include "broker/denials.hpp"
 #include "broker/gate.hpp"
 #include "broker/handlers/mqtt.hpp"
 #include "broker/handlers/recovery.hpp"
@@ -36,6 +38,7 @@ struct broker::house {
     void open_web();
     void run();
 
+    void retire(acl::engine_ptr old);
     std::string not_ready() const;
     /// The certificates we show, as they are now.
     std::vector<certificate_row> server_certificates() const;
@@ -59,9 +62,13 @@ struct broker::house {
     std::unique_ptr<host::plugin_host> plugins;
     std::unique_ptr<gate> plugin_gate;
     std::unique_ptr<passwords> logins;
+    std::shared_ptr<denials> seen_denials;
+    std::shared_ptr<std::atomic<bool>> observing = std::make_shared<std::atomic<bool>>(false);
+    std::vector<acl::engine_ptr> retired;        // rules of before a reload, until no shard reads them
     std::vector<std::unique_ptr<handlers::mqtt>> protocols;
     std::unique_ptr<net::network> network;
     std::unique_ptr<system_topics> system;
+    std::unique_ptr<bridge::bridges> bridges;
     struct door { net::listener* listener; net::origin origin; std::string name; };
     std::vector<door> doors;
     mutable std::mutex doors_lock;               // origins of doors: a reload writes them, certificates are asked for anywhere

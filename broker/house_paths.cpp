@@ -62,7 +62,8 @@ json::value seconds(std::int64_t ms) { return ms ? json::value(ms / 1000) : json
 
 }
 
-house_paths::house_paths(std::string const& database, handlers::world& world) : db_(database), world_(world) {}
+house_paths::house_paths(std::string const& database, handlers::world& world, std::shared_ptr<denials> seen, std::function<bool()> observing)
+    : db_(database), world_(world), denials_(std::move(seen)), observing_(std::move(observing)) {}
 
 std::vector<house_paths::path> const& house_paths::paths() {
     static std::vector<path> const all = {
@@ -74,6 +75,7 @@ std::vector<house_paths::path> const& house_paths::paths() {
         {"acl.explain", "GET", "/api/v1/acl/explain", "viewer", &house_paths::explain},
         {"certificate.list", "GET", "/api/v1/certificates", "viewer", &house_paths::list_certificates},
         {"config.reload", "POST", "/api/v1/reload", "admin", &house_paths::ask_reload},
+        {"acl.observed", "GET", "/api/v1/acl/observed", "admin", &house_paths::observed},
         {"audit.list", "GET", "/api/v1/audit", "admin", &house_paths::list_audit},
         {"audit.verify", "GET", "/api/v1/audit/verify", "admin", &house_paths::verify_audit},
     };
@@ -213,9 +215,18 @@ void house_paths::explain(admin::request const& r, std::string const&, admin::re
     who.name = parameter(r, "identity");
     who.client_id = parameter(r, "client_id");
     who.role = parameter(r, "role");
+    who.listener = static_cast<std::uint16_t>(std::atoi(parameter(r, "listener").c_str()));
     auto const what = word == "publish" ? acl::action::publish : word == "subscribe" ? acl::action::subscribe : acl::action::receive;
     auto const d = engine->check(who, what, topic);
     answer(done, {{"allowed", d.allowed}, {"identity", who.name}, {"action", word}, {"topic", topic}, {"rule", engine->explain(d)}});
+}
+
+void house_paths::observed(admin::request const&, std::string const&, admin::responder done) {
+    json::array list, rules;
+    for (auto const& e : denials_->list())
+        list.push_back(json::object{{"identity", e.user}, {"client_id", e.client_id}, {"action", std::string(word(e.what))}, {"topic", e.topic}, {"rule", e.rule}, {"times", e.times}});
+    for (auto const& [rule, times] : denials_->by_rule()) rules.push_back(json::object{{"rule", rule}, {"times", times}});
+    answer(done, {{"observing", observing_()}, {"denials", std::move(list)}, {"rules", std::move(rules)}, {"overflow", denials_->overflow()}});
 }
 
 void house_paths::list_audit(admin::request const& r, std::string const&, admin::responder done) {

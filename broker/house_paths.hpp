@@ -5,6 +5,7 @@
 #include "acl/engine.hpp"
 #include "broker/admin/backend.hpp"
 #include "broker/certificates.hpp"
+#include "broker/denials.hpp"
 #include "broker/handlers/world.hpp"
 #include "storage/sqlite/db.hpp"
 
@@ -19,7 +20,9 @@ namespace airmail {
 class house_paths {
 public:
     /// `database` is registry.db, already migrated.
-    house_paths(std::string const& database, handlers::world& world);
+    /// @param seen       what acl_mode observe let through
+    /// @param observing  is it set now?
+    house_paths(std::string const& database, handlers::world& world, std::shared_ptr<denials> seen, std::function<bool()> observing);
 
     /// `ref` of the match is not 0 when the path is ours.
     admin::route_match match(std::string_view verb, std::string_view path) const;
@@ -47,12 +50,15 @@ private:
     void explain(admin::request const& r, std::string const&, admin::responder done);
     void list_certificates(admin::request const& r, std::string const&, admin::responder done);
     void ask_reload(admin::request const& r, std::string const&, admin::responder done);
+    void observed(admin::request const& r, std::string const&, admin::responder done);
     void list_audit(admin::request const& r, std::string const&, admin::responder done);
     void verify_audit(admin::request const& r, std::string const&, admin::responder done);
 
     struct remembered { admin::caller who; std::int64_t until_ms = 0; };
     storage::sqlite::db db_;
     handlers::world& world_;
+    std::shared_ptr<denials> denials_;
+    std::function<bool()> observing_;
     std::unordered_map<std::string, remembered> known_;   // bound 1,000: then it starts afresh
 };
 

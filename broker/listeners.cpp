@@ -2,19 +2,45 @@
 
 #include "acl/certificate.hpp"
 #include "acl/device_id.hpp"
+#include "acl/psk.hpp"
 #include "broker/config/limits.hpp"
+#include "broker/config/value.hpp"
+#include "broker/read_file.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <openssl/crypto.h>
 
 namespace airmail {
 namespace {
+
+/// The keys of a listener with psk_hint; null without. False with `why` when the file must not be used.
+bool load_keys(config::listener const& l, std::shared_ptr<acl::psk_file const>& out, std::string& why) {
+    if (!l.psk()) return true;
+    std::string const path(l.text("psk_file"));
+    auto text = read_file(path, why);
+    if (!text) return why = fmt::format("psk_file {} ({}): {}", path, l.where("psk_file"), why), false;
+    std::vector<acl::complaint> complaints;
+    auto made = acl::psk_file::parse(*text, complaints);
+    OPENSSL_cleanse(text->data(), text->size());
+    for (auto const& c : complaints) return why = fmt::format("{}:{}: {}", path, c.line, c.text), false;
+    out = std::make_shared<acl::psk_file const>(std::move(made));
+    return true;
+}
 
 template <class To, class From> To narrow(From v) { return static_cast<To>(std::min<std::uint64_t>(v, std::numeric_limits<To>::max())); }
 
 std::shared_ptr<handlers::listener_rules const> rules_of(config::listener const& l, config::limits const& m) {
     handlers::listener_rules r;
     r.name = l.name();
+    r.port = l.port;
+    r.asks_passwords = !l.text("password_file").empty();
+    r.allow_empty_client_id = l.flag("allow_zero_length_clientid");
+    r.username_is_client_id = l.flag("use_username_as_clientid");
+    r.client_id_prefix = l.text("clientid_prefixes");
+    if (!l.device()) r.auto_id_prefix = l.text(l.written("listener_auto_id_prefix") ? "listener_auto_id_prefix" : "auto_id_prefix");
+    if (auto const v = l.text("accept_protocol_versions"); !v.empty()) r.versions = config::protocol_versions(v).value_or(0);
+    r.payload_max = m.payload;
     r.device = l.device();
     r.allow_anonymous = l.allow_anonymous();
     // persistence false, written: memory only (DECISIONS). Nothing waits for a store that keeps nothing.
@@ -55,7 +81,7 @@ std::shared_ptr<handlers::listener_rules const> rules_of(config::listener const&
     return std::make_shared<handlers::listener_rules const>(std::move(r));
 }
 
-net::tls_settings tls_of(config::listener const& l) {
+net::tls_settings tls_of(config::listener const& l, std::shared_ptr<acl::psk_file const> keys) {
     net::tls_settings t;
     t.certificate_file = l.text("certfile");
     t.key_file = l.text("keyfile");
@@ -65,6 +91,7 @@ net::tls_settings tls_of(config::listener const& l) {
     t.require_certificate = l.device() || l.flag("require_certificate");
     t.request_certificate = t.require_certificate;
     t.strict_files = l.device();
+    if (l.psk()) t.psk = std::move(keys), t.psk_hint = l.text("psk_hint");
     if (auto const v = l.text("tls_version"); v == "tlsv1.2") t.version_min = TLS1_2_VERSION;
     if (auto const c = l.text("ciphers"); !c.empty()) t.ciphers = c;
     if (auto const c = l.text("ciphers_tls1.3"); !c.empty()) t.ciphersuites = c;
@@ -157,7 +184,6 @@ void fill(config::listener const& l, net::origin& o) {
 
 net::listener_options listener_options_of(config::listener const& l) {
     net::listener_options o;
-    o.address = l.local_only ? "127.0.0.1" : l.address;
     o.port = l.port;
     o.unix_path = l.unix_path;
     if (auto const mode = l.text("airmail_unix_mode"); !mode.empty()) o.unix_mode = static_cast<unsigned>(std::strtoul(std::string(mode).c_str(), nullptr, 8));
@@ -165,7 +191,10 @@ net::listener_options listener_options_of(config::listener const& l) {
     if (auto const d = l.text("socket_domain"); !d.empty()) o.only = d == "ipv4" ? net::listener_options::family::ipv4 : net::listener_options::family::ipv6;
     fill(l, o.from);
     if (l.tls()) {
-        auto made = net::tls::make(tls_of(l));
+        std::shared_ptr<acl::psk_file const> keys;
+        std::string why;
+        if (!load_keys(l, keys, why)) throw startup_error(78, why);
+        auto made = net::tls::make(tls_of(l, std::move(keys)));
         if (!made) throw startup_error(78, fmt::format("listener {}: {}", l.name(), made.error().text));
         o.from.security = *made;
     } else if (l.device() && !o.from.proxy) {
@@ -182,7 +211,9 @@ bool reload_origin(config::listener const& l, net::origin const& running, net::o
         return why = std::string{e.what()} + " (the running settings are kept)", false;
     }
     if (!running.security) return true;
-    auto done = running.security->reload(tls_of(l));
+    std::shared_ptr<acl::psk_file const> keys;
+    if (!load_keys(l, keys, why)) return why += " (the running keys are kept)", false;
+    auto done = running.security->reload(tls_of(l, std::move(keys)));
     if (!done) why = fmt::format("listener {}: {} (the running certificates are kept)", l.name(), done.error().text);
     return done.has_value();
 }
@@ -201,7 +232,7 @@ std::shared_ptr<net::tls> https_tls(config::config const& c) {
 
 net::admission_limits admission_of(config::config const& c) {
     net::admission_limits a;
-    if (auto const most = c.number("global_max_connections"); most >= 0) a.connections = narrow<std::uint32_t>(most);
+    if (auto const most = c.number("global_max_connections"); most >= 0) a.connections = std::max(narrow<std::uint32_t>(most), 1U);
     a.connections_per_address = static_cast<std::uint32_t>(c.number("limit_connections_per_address"));
     a.unauthenticated = static_cast<std::uint32_t>(c.number("limit_unauthenticated_connections"));
     a.rate = static_cast<std::uint32_t>(c.number("limit_accept_rate"));

@@ -5,6 +5,7 @@
 #include "broker/config/parse.hpp"
 #include "broker/log/log.hpp"
 #include "broker/config/logging.hpp"
+#include "broker/examine.hpp"
 #include "broker/process.hpp"
 #include "broker/version.hpp"
 #include "plugins/dashboard/dashboard.hpp"
@@ -28,10 +29,16 @@ airmail::config::config read_configuration(airmail::command_line const& cl) {
     return airmail::config::parse(from);
 }
 
-int print_findings(airmail::config::config const& c) {
-    for (auto const& f : c.findings()) std::fprintf(stderr, "%s\n", f.str().c_str());
-    return c.ok() ? 0 : 78;
+bool print(std::vector<airmail::config::finding> const& all) {
+    bool good = true;
+    for (auto const& f : all) {
+        std::fprintf(stderr, "%s\n", f.str().c_str());
+        good &= f.weight != airmail::config::finding::grade::error;
+    }
+    return good;
 }
+
+int print_findings(airmail::config::config const& c) { return print(c.findings()) ? 0 : 78; }
 
 /// Lines for `log_dest topic` find the broker while there is one. The log thread calls it.
 class log_topic {
@@ -119,8 +126,9 @@ void wait_for_signals(airmail::broker& b, airmail::command_line const& cl, airma
 
 int run(airmail::command_line const& cl) {
     auto settings = read_configuration(cl);
-    int const bad = print_findings(settings);
+    int bad = print_findings(settings);
     if (cl.what == airmail::command_line::task::test_config) {
+        if (!bad && !print(airmail::examine(settings))) bad = 78;
         std::fprintf(stderr, "%s\n", bad ? "configuration refused" : "configuration good");
         return bad;
     }

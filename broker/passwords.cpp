@@ -1,7 +1,9 @@
 #include "broker/passwords.hpp"
 
 #include "broker/log/metrics.hpp"
+#include "broker/read_file.hpp"
 
+#include <fmt/core.h>
 #include <pthread.h>
 
 namespace airmail {
@@ -19,9 +21,50 @@ passwords::passwords() {
 
 passwords::~passwords() { stop(); }
 
-void passwords::use(std::shared_ptr<acl::password_file const> file) {
+std::optional<password_files> load_passwords(config::config const& c, std::string& why, std::vector<std::string>& warnings) {
+    std::map<std::string, std::shared_ptr<acl::password_file const>> read;
+    auto const one = [&](config::section const& s) -> std::shared_ptr<acl::password_file const> {
+        std::string const path(s.text("password_file"));
+        auto& file = read[path];
+        if (path.empty() || file) return file;
+        std::string problem;
+        auto text = read_file(path, problem);
+        if (!text) return why = fmt::format("password_file {} ({}): {}", path, s.where("password_file"), problem), nullptr;
+        std::vector<acl::complaint> complaints;
+        auto made = std::make_shared<acl::password_file>(acl::password_file::parse(*text, complaints));
+        for (auto const& x : complaints) {
+            auto line = fmt::format("{}:{}: {}", path, x.line, x.text);
+            if (x.fatal) return why = std::move(line), nullptr;
+            warnings.push_back(std::move(line));
+        }
+        return file = std::move(made);
+    };
+    password_files out;
+    if (!c.flag("per_listener_settings")) out[-1] = one(c);
+    else
+        for (auto const& l : c.listeners()) out[l.port] = one(l);
+    if (!why.empty()) return std::nullopt;
+    return out;
+}
+
+std::shared_ptr<acl::password_file const> passwords::file_of(std::uint16_t listener) const {
+    auto at = files_.find(listener);
+    if (at == files_.end()) at = files_.find(-1);
+    return at == files_.end() ? nullptr : at->second;
+}
+
+void passwords::use(password_files all) {
+    // The old ones are freed here, after the lock: hundreds of thousands of users take a while.
+    {
+        std::lock_guard hold(lock_);
+        files_.swap(all);
+    }
+}
+
+bool passwords::knows(std::uint16_t listener, std::string_view user) const {
     std::lock_guard hold(lock_);
-    file_ = std::move(file);
+    auto const file = file_of(listener);
+    return !file || file->knows(user);
 }
 
 void passwords::check(handlers::login const& l, handlers::login_done done) {
@@ -69,7 +112,7 @@ void passwords::work() {
         if (queue_.empty()) return;
         auto next = std::move(queue_.front());
         queue_.pop_front();
-        auto const file = file_;
+        auto const file = file_of(next.who.listener);
         hold.unlock();
         if (next.job) {
             next.job();

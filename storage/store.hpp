@@ -44,6 +44,7 @@ struct session_record {
     std::uint32_t expiry_s = 0;             // Session Expiry Interval, 0xFFFFFFFF = never
     std::int64_t disconnected_at_ms = 0;    // 0 = connected
     std::uint8_t protocol = 5;
+    std::uint16_t listener = 0;             // port of the last connection, 0 = unknown
     struct will_record {                    // present while armed or waiting for its delay
         std::string topic;
         std::vector<std::uint8_t> payload, properties;

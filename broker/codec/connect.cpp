@@ -12,9 +12,11 @@ enum connect_flag : std::uint8_t {
 };
 
 /// Protocol name and level, which only make sense together.
-version read_protocol(reader& in) {
+version read_protocol(reader& in, bool& bridge) {
     auto const name = in.utf8();
-    auto const level = in.u8();
+    auto level = in.u8();
+    bridge = level == 0x83 || level == 0x84;
+    if (bridge) level &= 0x7F;
     if (name == "MQTT" && level == 5) return version::v5;
     if (name == "MQTT" && level == 4) return version::v311;
     if (name == "MQIsdp" && level == 3) return version::v31;
@@ -55,7 +57,7 @@ bool name_missing(connect_view const& p) {
 result<connect_view> decode_connect(byte_view body) {
     reader in{body};
     connect_view p;
-    p.protocol = read_protocol(in);
+    p.protocol = read_protocol(in, p.bridge);
     auto const flags = in.u8();
     if (in.ok()) check_flags(in, flags, p.protocol);
     p.clean_start = flags & clean_start;
@@ -86,7 +88,7 @@ void encode(bytes& out, connect_view const& p) {
     bool const five = p.protocol == version::v5;
     auto const packet = w.begin(packet_type::connect);
     w.utf8(p.protocol == version::v31 ? "MQIsdp" : "MQTT");
-    w.u8(static_cast<std::uint8_t>(p.protocol));
+    w.u8(static_cast<std::uint8_t>(static_cast<unsigned>(p.protocol) | (p.bridge && !five ? 0x80U : 0U)));
     unsigned flags = p.clean_start ? clean_start : 0;
     if (p.will) flags |= will_flag | unsigned{p.will->qos} << 3 | (p.will->retain ? unsigned{will_retain} : 0u);
     if (p.user_name) flags |= user_name;

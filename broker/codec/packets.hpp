@@ -32,6 +32,7 @@ struct will_view {
 struct connect_view {
     version protocol = version::v5;
     bool clean_start = true;
+    bool bridge = false;           // 3.x with the high bit of its version set: another broker, as Mosquitto marks it (try_private)
     std::uint16_t keep_alive = 0;  // seconds, 0 = off
     std::string_view client_id;
     std::optional<will_view> will;

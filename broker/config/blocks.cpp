@@ -16,8 +16,11 @@ void parser::open_block(directive const& d, std::string_view value, place at) {
         return;
     }
     block_ = block::bridge;
-    bridge_ = value;
-    if (said_.emplace(d.name).second) say(finding::grade::warning, at, "bridges are known but not yet obeyed: nothing is bridged to \"" + bridge_ + '"');
+    for (auto const& b : out_.bridges_)
+        if (b.name == value) say(finding::grade::error, at, "connection " + b.name + " is there twice, first in line " + std::to_string(b.line));
+    bridge b;
+    b.name = value, b.file = *at.file, b.line = at.line;
+    out_.bridges_.push_back(std::move(b));
 }
 
 void parser::open_listener(std::string_view value, place at) {
@@ -45,11 +48,18 @@ void parser::finish_default_listener() {
         default_.address = default_.text("bind_address");
         out_.listeners_.insert(out_.listeners_.begin(), default_);
     }
+    if (!default_used_ && !out_.listeners_.empty())
+        for (auto const& [name, s] : default_.settings_) {
+            // Mosquitto drops them without a word. What was meant to protect must not be dropped.
+            bool const guards = name == "acl_file" || name == "password_file" || name == "psk_file";
+            say(guards ? finding::grade::error : finding::grade::warning, {&s.file, s.line}, name + " stands before any listener, where with per_listener_settings it holds for none; move it below the listener that it is meant for");
+        }
     if (!out_.listeners_.empty()) return;
     auto ports = from_.ports;
     if (ports.empty()) ports.push_back(1883);
     for (auto const p : ports) {
         listener l;
+        l.settings_ = default_.settings_;
         l.device_ = false;
         l.port = p;
         l.local_only = true;
@@ -69,6 +79,10 @@ void parser::finish() {
     finish_default_listener();
     auto const globals = std::make_shared<section const>(static_cast<section const&>(out_));
     for (auto& l : out_.listeners_) finish_listener(l, globals);
+    for (auto const& b : out_.bridges_)
+        if (auto const what = b.missing(); !what.empty()) out_.findings_.push_back({finding::grade::error, b.file, b.line, "connection " + b.name + ' ' + what});
+    for (auto const& b : out_.bridges_)
+        if (b.tls() && b.insecure) out_.findings_.push_back({finding::grade::warning, b.file, b.line, "connection " + b.name + ": bridge_insecure true: whoever holds any certificate of that CA can pose as the other broker"});
     check_overlap(out_.listeners_, out_.findings_);
     if (!out_.flag("strict")) return;
     for (auto& f : out_.findings_)

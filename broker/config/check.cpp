@@ -3,6 +3,7 @@
 #include "broker/config/check.hpp"
 
 #include "broker/config/parser.hpp"
+#include "broker/config/value.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -34,6 +35,10 @@ bool loopback(listener const& l) {
 void check_tls(listener const& l, speaker const& s) {
     bool const cert = !l.text("certfile").empty(), key = !l.text("keyfile").empty();
     bool const ca = !l.text("cafile").empty() || !l.text("capath").empty();
+    if (l.psk() && (cert || key)) s.error("psk_hint and certfile exclude each other: a listener has keys or certificates");
+    if (l.psk() && l.text("psk_file").empty()) s.error("psk_hint needs psk_file");
+    if (!l.psk() && l.written("psk_file")) s.error("psk_file without psk_hint: the listener would be open to those without a key");
+    if (auto const v = l.text("accept_protocol_versions"); !v.empty() && !protocol_versions(v)) s.error("accept_protocol_versions: expected some of 3, 4 and 5 with commas between, got \"" + std::string{v.substr(0, 64)} + '"');
     if (cert != key) s.error(cert ? "certfile without keyfile" : "keyfile without certfile");
     if (l.text("protocol") == "websockets" && l.flag("require_certificate") && cert && l.list("websockets_origin").empty() && !l.device())
         s.warn("websockets_origin is not set: any page a browser shows may connect with the user's certificate");
@@ -84,6 +89,7 @@ void check_risks(listener const& l, speaker const& s) {
     if (loopback(l)) return;
     if (!l.tls()) s.warn("plain text on a network: names, passwords and payloads can be read on the way");
     if (l.allow_anonymous()) s.warn("allow_anonymous true: anybody who reaches the port is let in");
+    if (l.text("acl_mode") == "observe" && !l.text("acl_file").empty()) s.warn("acl_mode observe: the acl_file denies NOTHING; what it would deny is logged and counted");
     if (l.text("acl_file").empty()) s.warn("no acl_file: whoever is let in may publish and subscribe to everything");
 }
 
@@ -124,7 +130,7 @@ std::vector<finding> check_files(config const& c) {
     std::vector<finding> out;
     for (auto const& l : c.listeners()) {
         for (auto const name : {"cafile", "capath", "certfile", "crlfile", "acl_file"}) check_file(l, name, false, out);
-        for (auto const name : {"keyfile", "password_file"}) check_file(l, name, true, out);
+        for (auto const name : {"keyfile", "password_file", "psk_file"}) check_file(l, name, true, out);
     }
     if (c.flag("strict"))
         for (auto& f : out) f.weight = finding::grade::error;

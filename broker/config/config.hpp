@@ -2,6 +2,7 @@
 // What the operator asked for: read once, checked, then immutable. Every getter gives what was written, else the inherited
 // value, else the default of the table; so nobody repeats a default in code.
 
+#include "broker/config/bridge.hpp"
 #include "broker/config/directives.hpp"
 
 #include <chrono>
@@ -72,7 +73,9 @@ public:
     bool device() const { return device_; }
     /// mqtt or websockets.
     std::string_view protocol() const { return text("protocol"); }
-    bool tls() const { return !text("certfile").empty(); }
+    bool tls() const { return !text("certfile").empty() || psk(); }
+    /// Pre-shared keys instead of certificates.
+    bool psk() const { return !text("psk_hint").empty(); }
     /// Mosquitto's rule: written value, else true only when nothing was configured; never true by default for devices.
     bool allow_anonymous() const;
     std::string name() const;        // for logs: "8883", "127.0.0.1:1883", "unix:/run/x"
@@ -92,6 +95,7 @@ class config : public section {
 public:
     std::vector<listener> const& listeners() const { return listeners_; }
     std::vector<plugin_block> const& plugins() const { return plugins_; }
+    std::vector<bridge> const& bridges() const { return bridges_; }
     /// In the order found; --test-config prints them.
     std::vector<finding> const& findings() const { return findings_; }
     /// No finding is an error.
@@ -103,6 +107,7 @@ private:
     friend class parser;
     std::vector<listener> listeners_;
     std::vector<plugin_block> plugins_;
+    std::vector<bridge> bridges_;
     std::vector<finding> findings_;
     std::vector<std::string> files_;
 };

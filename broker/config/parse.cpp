@@ -126,18 +126,24 @@ void parser::apply(std::string_view key, std::string_view value, place at, bool 
     }
     if (d->name == "per_listener_settings" && !out_.listeners_.empty())
         say(finding::grade::error, at, "per_listener_settings must come before the first listener");
+    if (d->name == "per_listener_settings" && to_flag(value).value_or(false) && std::any_of(directives().begin(), directives().end(), [&](directive const& x) { return x.where == scope::secured && out_.settings_.contains(x.name); }))
+        say(finding::grade::error, at, "per_listener_settings must come before the lines on authentication that it speaks about");
     store(home(*d), *d, value, at);
 }
 
 void parser::apply_bridge(std::string_view key, directive const& d, std::string_view value, place at) {
     if (block_ != block::bridge) return say(finding::grade::error, at, std::string{key} + " must follow a connection line");
-    if (auto const wanted = complaint(d, value); !wanted.empty())
-        say(finding::grade::error, at, std::string{key} + ": expected " + wanted + ", got \"" + std::string{value.substr(0, 64)} + '"');
+    // A password or key is not quoted back.
+    bool const secret = d.name == "remote_password" || d.name == "local_password" || d.name == "bridge_psk";
+    if (auto const wanted = out_.bridges_.back().set(d.name, value); !wanted.empty())
+        say(finding::grade::error, at, std::string{key} + ": expected " + wanted + (secret ? "" : ", got " + (value.empty() ? "nothing" : '"' + std::string{value.substr(0, 64)} + '"')));
 }
 
 section& parser::home(directive const& d) {
     bool const own = d.where == scope::listener || d.where == scope::both || d.where == scope::secured;
     if (own && block_ == block::listener) return out_.listeners_.back();
+    // With per_listener_settings they speak of the default listener (port 1883), as in Mosquitto: but do not make it.
+    if (d.where == scope::secured && out_.flag("per_listener_settings")) return default_;
     if (d.where != scope::listener) return out_;
     default_used_ = true;
     return default_;

@@ -45,7 +45,6 @@ private:
     sources const& from_;
     config out_;
     block block_ = block::none;
-    std::string bridge_;                 // name of the open one
     listener default_;                   // Mosquitto's, alive when a line belongs to it
     bool default_used_ = false;
     std::set<std::string, std::less<>> said_;   // directives warned about once

@@ -30,6 +30,9 @@ constexpr directive rows[] = {
     {.name = "store_map_size", .kind = size, .where = all, .standard = "64GiB", .doc = "Address space of the hot store (a sparse file); when it is full, publishers are told 0x97.", .unit = "bytes"},
     {.name = "store_durability", .kind = choice, .where = all, .standard = "durable", .doc = "What a PUBACK means: on disk, or in memory.", .choices = "durable memory"},
 
+    {.name = "bridge_queue_messages", .kind = count, .where = all, .standard = "100000", .doc = "Messages that wait for the other side of a bridge, on disk; 0 means no limit. Beyond it the newest go, counted.", .reloadable = false, .most = 100'000'000},
+    {.name = "bridge_queue_size", .kind = size, .where = all, .standard = "256MiB", .doc = "Bytes that wait for the other side of a bridge; 0 means no limit.", .unit = "bytes"},
+
     {.name = "tls_handshake_timeout", .kind = duration, .where = scope::both, .standard = "10s", .doc = "A handshake must be finished after this time.", .unit = "seconds", .reloadable = true},
     {.name = "tls_handshakes_max", .kind = count, .where = scope::both, .standard = "512", .doc = "Handshakes under way per shard; further connections wait in the kernel.", .reloadable = true, .least = 1, .most = 100'000},
     {.name = "tls_tickets", .kind = count, .where = scope::both, .standard = "0", .doc = "Session tickets after a handshake; 0 saves memory and makes every handshake a full one.", .most = 2},

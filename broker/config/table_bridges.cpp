@@ -1,4 +1,4 @@
-// Mosquitto's bridges: every name is known so that a mosquitto.conf is read; bridging itself comes later and says so.
+// Mosquitto's bridges: names and sentences; config/bridge.cpp reads the values.
 
 #include "broker/config/tables.hpp"
 
@@ -7,21 +7,21 @@ namespace {
 
 using enum type;
 
-constexpr directive line(std::string_view name, std::string_view doc, bool repeats = false, type kind = text) {
-    return {.name = name, .kind = kind, .where = scope::bridge, .standard = "", .doc = doc, .repeats = repeats, .status = standing::later};
+constexpr directive line(std::string_view name, std::string_view doc, bool repeats = false, type kind = text, std::string_view same_as = "") {
+    return {.name = name, .kind = kind, .where = scope::bridge, .standard = "", .doc = doc, .reloadable = true, .repeats = repeats, .same_as = same_as};
 }
 
 constexpr directive rows[] = {
-    {.name = "connection", .where = scope::block, .standard = "", .doc = "Opens a bridge to another broker; the lines after it are its own.", .repeats = true, .status = standing::later},
+    {.name = "connection", .where = scope::block, .standard = "", .doc = "Opens a bridge to another broker; the lines after it are its own.", .repeats = true},
     line("address", "Hosts and ports of the other broker."),
-    line("addresses", "The same as address."),
+    line("addresses", "The same as address.", false, text, "address"),
     line("topic", "PATTERN [out|in|both] [qos] [local prefix] [remote prefix].", true),
     line("remote_clientid", "Client id shown to the other broker."),
-    line("clientid", "The same as remote_clientid."),
+    line("clientid", "The same as remote_clientid.", false, text, "remote_clientid"),
     line("remote_username", "User name shown to the other broker."),
-    line("username", "The same as remote_username."),
+    line("username", "The same as remote_username.", false, text, "remote_username"),
     line("remote_password", "Password shown to the other broker."),
-    line("password", "The same as remote_password."),
+    line("password", "The same as remote_password.", false, text, "remote_password"),
     line("local_clientid", "Client id of the bridge on this side."),
     line("local_username", "User name of the bridge on this side."),
     line("local_password", "Password of the bridge on this side."),

@@ -132,6 +132,20 @@ std::optional<double> to_real(std::string_view s) {
     return v->first;
 }
 
+std::optional<std::uint8_t> protocol_versions(std::string_view s) {
+    std::uint8_t bits = 0;
+    while (true) {
+        auto const comma = s.find(',');
+        auto one = s.substr(0, comma);
+        while (!one.empty() && one.front() == ' ') one.remove_prefix(1);
+        while (!one.empty() && one.back() == ' ') one.remove_suffix(1);
+        if (one.size() != 1 || one[0] < '3' || one[0] > '5') return std::nullopt;
+        bits = static_cast<std::uint8_t>(bits | 1 << (one[0] - '0'));
+        if (comma == s.npos) return bits;
+        s.remove_prefix(comma + 1);
+    }
+}
+
 std::string complaint(directive const& d, std::string_view s) {
     switch (d.kind) {
     case type::flag: return to_flag(s) ? "" : "true or false";

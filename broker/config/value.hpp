@@ -27,6 +27,9 @@ std::optional<std::vector<double>> to_phases(std::string_view s);
 /// A decimal above 0.
 std::optional<double> to_real(std::string_view s);
 
+/// accept_protocol_versions: `3, 4, 5`; bit n of the answer is version n.
+std::optional<std::uint8_t> protocol_versions(std::string_view s);
+
 /// Empty when `s` is a good value for `d`, else what was expected: "a duration such as 15m or 500ms".
 std::string complaint(directive const& d, std::string_view s);
 

@@ -4,6 +4,7 @@
 #include "broker/codec/topic.hpp"
 #include "broker/codec/utf8.hpp"
 #include "broker/codec/within.hpp"
+#include "broker/handlers/home.hpp"
 #include "broker/handlers/metrics.hpp"
 #include "broker/handlers/parked.hpp"
 #include "broker/handlers/words.hpp"
@@ -38,19 +39,26 @@ void mqtt::connect(peer& from, codec::connect_view const& c, std::string_view as
     from.packet_bytes_most = c.props.maximum_packet_size;
     auto h = std::make_unique<hello>();
     if (!acceptable(from, *h, c)) return;
-    h->assigned = !assigned_id.empty();
-    h->who.client_id = h->assigned ? assigned_id : c.client_id;  // [MQTT-3.1.3-6] [MQTT-3.1.3-7]
+    auto const& rules = from.rules();
+    h->assigned = !assigned_id.empty() && !rules.username_is_client_id;
+    h->who.client_id = client_id_of(rules, c, assigned_id);  // [MQTT-3.1.3-6] [MQTT-3.1.3-7]
+    h->who.listener = rules.port;
     if (!valid_client_id(h->who.client_id)) {
         metric::refused_other.add();
         return refuse_connect(from, c.protocol, codec::reason::client_identifier_not_valid, "client id not valid");  // [MQTT-3.1.3-8]
     }
-    auto const& rules = from.rules();
     auto const* certificate = from.certificate();
     if (certificate && (rules.device || rules.username_is_identity)) {
         auto client_id = std::move(h->who.client_id);
         h->who = *certificate;
         h->who.client_id = std::move(client_id);
+        h->who.listener = rules.port;
         return login_then_welcome(from, std::move(h), c);
+    }
+    if (rules.username_is_identity && !rules.device) {
+        // use_identity_as_username: without a certificate there is no name to use, as Mosquitto has it.
+        metric::refused_login.add();
+        return refuse_connect(from, c.protocol, codec::reason::bad_user_name_or_password, "no certificate");
     }
     if (c.props.has(codec::prop::auth_method)) return begin_proof(from, std::move(h), c);
     if (c.user_name) {
@@ -73,16 +81,22 @@ bool mqtt::acceptable(peer& from, hello& h, codec::connect_view const& c) {
     bool const v5 = c.protocol == codec::version::v5;
     // 0x8B is not for CONNACK. [MQTT-3.2.2-8]
     if (world_.draining) return no(v5 && !rules.server_reference.empty() ? codec::reason::use_another_server : codec::reason::server_unavailable, "draining");
+    if (!(rules.versions >> static_cast<unsigned>(c.protocol) & 1)) return no(codec::reason::unsupported_protocol_version, "not in accept_protocol_versions");
     if (c.props.has(codec::prop::auth_method)) {
         // Where the certificate says who a client is, nothing else may. [MQTT-4.12.0-1]
         bool const by_certificate = rules.device || (from.certificate() && rules.username_is_identity);
         if (!world_.scram || by_certificate || c.props.auth_method != acl::scram_method)
             return no(codec::reason::bad_authentication_method, "authentication method");
     }
+    if (rules.username_is_client_id && (!c.user_name || c.user_name->empty())) return no(codec::reason::not_authorized, "the user name is the client id here, and there is none");
+    if (c.client_id.empty() && !rules.allow_empty_client_id && !rules.username_is_client_id) return no(codec::reason::client_identifier_not_valid, "allow_zero_length_clientid false");
+    if (!client_id_of(rules, c, "").starts_with(rules.client_id_prefix) && !(c.client_id.empty() && !rules.username_is_client_id))
+        return no(codec::reason::not_authorized, "client id outside clientid_prefixes");
     if (!v5 && c.client_id.empty() && !c.clean_start)
         return no(codec::reason::client_identifier_not_valid, "empty client id without clean session");  // 3.1.1 [MQTT-3.1.3-8]
     h.protocol = c.protocol;
     h.clean_start = c.clean_start;
+    h.bridge = c.bridge;
     h.problem_info = c.props.request_problem_info != 0;
     h.receive_maximum = std::min(c.props.receive_maximum, rules.receive_maximum_out ? rules.receive_maximum_out : std::uint16_t{65535});
     h.packet_bytes_max = c.props.maximum_packet_size;
@@ -132,6 +146,7 @@ void mqtt::login_then_welcome(peer& from, std::unique_ptr<hello> h, codec::conne
     l.user = c.user_name ? std::string{*c.user_name} : std::string{};
     if (c.password) l.password = as_text(*c.password);
     l.address = from.address();
+    l.listener = from.rules().port;
     l.client_id = h->who.client_id;
     if (h->who.how == acl::proof::certificate) l.identity = h->who.name;
     bool const asks_password = h->who.how == acl::proof::password;
@@ -141,9 +156,11 @@ void mqtt::login_then_welcome(peer& from, std::unique_ptr<hello> h, codec::conne
     waiting->greeting = std::move(h);
     parked_[number] = std::move(waiting);
     auto done = answer_to(number);
-    if (world_.gate && world_.gate->authenticate(l, done)) return from.pause_reading(true);
+    // A bridge is our own configuration speaking: nobody is asked.
+    bool const own = parked_[number]->greeting->who.how == acl::proof::bridge;
+    if (!own && world_.gate && world_.gate->authenticate(l, done)) return from.pause_reading(true);
     if (!asks_password) return decided(number, true, {});
-    if (world_.check_password) {
+    if (world_.check_password && from.rules().asks_passwords) {
         from.pause_reading(true);
         return world_.check_password(l, done);
     }

@@ -97,6 +97,7 @@ void mqtt::store_record(session::session& s, router::waiter_ptr w) {
     r.identity = s.name(), r.client_id = s.client_id();
     r.expiry_s = s.expiry_s, r.disconnected_at_ms = s.disconnected_at;
     r.protocol = static_cast<std::uint8_t>(s.protocol);
+    r.listener = s.listener;
     if (s.last_will) {
         auto const& w5 = *s.last_will;
         r.will = storage::session_record::will_record{w5.topic, w5.payload, w5.properties, w5.qos, w5.retain, w5.delay_s, w5.message_expiry_s};

@@ -61,6 +61,7 @@ void mqtt::arm() {
 }
 
 void mqtt::tick() {
+    (void)rules();  // an idle shard lets go of old rules too
     expire();
     delivery_.retry_stalled();
     if (!paused_.empty()) resume_paused();
@@ -152,6 +153,16 @@ router::ack_promise mqtt::promise_to(std::function<void(bool)> heard) {
     p.connection = ++next_publisher_;
     waiting_publishers_.emplace(p.connection, std::move(heard));
     return p;
+}
+
+bool mqtt::source_may(storage::message const& m) {
+    auto const* e = world_.check_retain_source ? rules() : nullptr;
+    if (!e || m.client_id().empty()) return true;   // the broker's own, or a plugin's
+    acl::identity who;
+    who.name = m.identity(), who.client_id = m.client_id();
+    if (e->check(who, acl::action::publish, m.topic()).allowed) return true;
+    who.role = "device";   // a message does not say by which kind of listener it came
+    return e->check(who, acl::action::publish, m.topic()).allowed;
 }
 
 void mqtt::publish(storage::message_ptr m, std::function<void(bool)> done, bool durable) {

@@ -57,6 +57,8 @@ public:
     std::vector<std::string> tree(std::size_t most) const;
     /// Disconnects every session of an identity; `end` also ends them. Returns how many were connected or ended.
     std::size_t kick(std::string_view identity, codec::reason r, bool end);
+    /// Disconnects whom `good` does not like.
+    void recheck_logins(std::function<bool(acl::identity const&)> const& good);
     /// Says 0x8B to everybody; sessions stay.
     void drain();
 
@@ -126,6 +128,7 @@ private:
     session::session* find(std::uint32_t number) override { return sessions_.find(number); }
     bool may_receive(session::session& s, std::string_view topic, std::uint64_t hash) override;
     bool may_receive(router::member& m, std::string_view topic, std::uint64_t hash) override;
+    bool source_may(storage::message const& m) override;
     void answer(router::ack_promise const& p, router::outcome o) override;
     router::ack_promise promise_to(std::function<void(bool safe)> heard) override;
     router::fanout& of_shard(unsigned t) override { return world_.shards[t]->fanout_; }

@@ -79,6 +79,20 @@ void mqtt::revoked(peer& from) {
     from.close(codec::reason::not_authorized, "certificate revoked");
 }
 
+void mqtt::recheck_logins(std::function<bool(acl::identity const&)> const& good) {
+    std::vector<std::uint32_t> numbers;
+    sessions_.each([&](session::session& s) {
+        if (s.connected() && !good(s.who(scratch_))) numbers.push_back(s.number);
+    });
+    for (auto const number : numbers)
+        if (auto* s = sessions_.find(number); s && s->connected()) {
+            auto& from = peer_of(*s);
+            lost(*s, "login no longer valid");
+            from.close(codec::reason::not_authorized, "this user is no longer known");
+            from.session = nullptr;
+        }
+}
+
 void mqtt::drain() {
     world_.draining = true;
     sessions_.each([&](session::session& s) {
@@ -138,6 +152,10 @@ void tree(world& w, std::size_t most, std::function<void(std::vector<std::string
             auto rows = p->tree(most);
             all->one([&rows](auto& sum) { std::ranges::move(rows, std::back_inserter(sum)); });
         });
+}
+
+void recheck_logins(world& w, std::function<bool(acl::identity const&)> good) {
+    for (auto* p : w.shards) p->on().post_external([p, good] { p->recheck_logins(good); });
 }
 
 void drain(world& w) {

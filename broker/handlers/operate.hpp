@@ -14,6 +14,8 @@ void kick(world& w, std::string identity, codec::reason r, bool end, std::functi
 void list(world& w, std::function<void(std::vector<session_info>)> done);
 /// Every subscription of every shard, at most `most` of each shard: "FILTER (QoS 1) IDENTITY CLIENT". Any thread.
 void tree(world& w, std::size_t most, std::function<void(std::vector<std::string>)> done);
+/// Disconnects connected clients for whom `good` says no; it is called on the shards' threads. Any thread.
+void recheck_logins(world& w, std::function<bool(acl::identity const&)> good);
 /// mqtt::drain on every shard. Any thread.
 void drain(world& w);
 

@@ -10,7 +10,7 @@ namespace airmail::handlers {
 struct mqtt::hello {
     acl::identity who;
     codec::version protocol = codec::version::v5;
-    bool clean_start = true, assigned = false, problem_info = true;
+    bool bridge = false, clean_start = true, assigned = false, problem_info = true;
     bool wants_response_info = false;
     std::uint16_t keep_alive = 0, receive_maximum = 65535, topic_alias_max = 0;
     std::uint32_t expiry_s = 0, asked_expiry_s = 0, packet_bytes_max = 0;

@@ -18,8 +18,15 @@ namespace airmail::handlers {
 /// Owned by: the broker; immutable (a reload makes a new one for new connections).
 struct listener_rules {
     std::string name;                            // "8883", for logs and metrics
+    std::uint16_t port = 0;                      // rules may be a listener's own; 0 = unix socket
     bool device = true;                          // device listener (DECISIONS, Two kinds of listener)
     bool allow_anonymous = false;
+    bool asks_passwords = true;                  // there is a password_file for this listener
+    bool allow_empty_client_id = true;
+    bool username_is_client_id = false;          // use_username_as_clientid
+    std::uint8_t versions = 1 << 3 | 1 << 4 | 1 << 5;   // accept_protocol_versions, a bit each
+    std::string client_id_prefix;                // clientid_prefixes: ids must begin with it
+    std::string auto_id_prefix;                  // before the ids that we make
     bool durable = true;                         // level of messages published here: durable or memory
     std::uint32_t packet_bytes_max = 256 << 10;  // after login; told in CONNACK
     std::uint32_t packet_bytes_max_before_login = 64 << 10;
@@ -33,6 +40,7 @@ struct listener_rules {
     std::uint32_t session_expiry_max = 7 * 86400;  // seconds
     std::uint16_t user_properties_max = 32;
     std::uint32_t user_property_bytes_max = 8 << 10;
+    std::uint32_t payload_max = 0;               // message_size_limit; 0 = what fits the packet
     std::uint32_t will_payload_max = 4 << 10, will_delay_max = 3600;
     std::uint32_t retained_payload_max = 16 << 10, retained_per_identity_max = 32;
     std::uint8_t maximum_qos = 2;

@@ -29,6 +29,7 @@ struct login {
     std::string address;
     std::string client_id;
     std::string identity;          // of the certificate, if any
+    std::uint16_t listener = 0;    // port it came in by
 };
 /// `done(allowed, role)`, on any thread, exactly once.
 using login_done = std::function<void(bool allowed, std::string role)>;

@@ -80,6 +80,10 @@ codec::reason mqtt::publish_allowed(peer& from, session::session& s, codec::publ
         metric::refused_quota.add();
         return codec::reason::quota_exceeded;
     }
+    if (rules.payload_max && p.payload.size() > rules.payload_max) {
+        metric::refused_quota.add();
+        return codec::reason::packet_too_large;
+    }
     if (rules.payload_format_check && p.props.payload_format == 1 && !codec::valid_text(as_text(p.payload))) {
         metric::refused_format.add();
         return codec::reason::payload_format_invalid;
@@ -99,7 +103,7 @@ bool mqtt::refuse(peer& from, codec::publish_view const& p, codec::reason r) {
         refuse_with(from, type, p.packet_id, r);  // the id is free again [MQTT-4.3.3-9]
         return true;
     }
-    if (r != codec::reason::not_authorized) return bad(from, r, "PUBLISH refused");
+    if (r != codec::reason::not_authorized && r != codec::reason::packet_too_large) return bad(from, r, "PUBLISH refused");
     // 3.1.1 has no way to say no: acknowledge and drop [3.1.1 MQTT-3.3.5-2]. A later PUBREL finds nothing and is answered.
     codec::encode_ack(from.out(), type, p.packet_id);
     return true;

@@ -20,6 +20,7 @@ session::session* mqtt::restore(storage::session_record&& r) {
     acl::identity who;
     who.tenant = r.tenant;
     who.name = r.identity, who.client_id = r.client_id;
+    who.listener = r.listener;
     auto const where = hash({r.tenant, r.identity, r.client_id});
     world_.identities.enter(r.tenant, r.identity, 0);
     auto& s = sessions_.add(std::make_unique<session::session>(r.number, who), where);

@@ -58,14 +58,18 @@ codec::reason mqtt::subscribe_one(peer& from, session::session& s, codec::subscr
     if (v.filter.size() > rules.topic_bytes_max || codec::level_count(parts->filter) > std::min<std::size_t>(rules.topic_levels_max, router::levels::max))
         return codec::reason::topic_filter_invalid;
     // `$share` is authorised by the filter inside it.
-    if (!may(s.who(scratch_), rules.device, acl::action::subscribe, parts->filter)) {
+    // acl_file: v3 clients are always told yes, as Mosquitto does; each delivery is checked. (DECISIONS)
+    auto const* engine = this->rules();
+    bool const always = !s.v5() && engine && engine->mosquitto(s.who(scratch_));
+    if (!always && !may(s.who(scratch_), rules.device, acl::action::subscribe, parts->filter)) {
         log::info("handlers", {{"conn", from.connection_number()}, {"id", s.name()}, {"filter", v.filter}}, "subscription refused by the rules");
         return codec::reason::not_authorized;
     }
     if (rules.filters_max && s.filters.size() >= rules.filters_max && !fanout_.tree().find(v.filter, s)) return codec::reason::quota_exceeded;
     auto const qos = std::min(v.qos, rules.maximum_qos);  // [MQTT-3.2.2-10]
     router::options how;
-    how.bits = static_cast<std::uint8_t>(qos | (v.no_local ? 4 : 0) | (v.retain_as_published ? 8 : 0) | v.retain_handling << 4);
+    bool const bridge = s.bridge && !parts->shared();
+    how.bits = static_cast<std::uint8_t>(qos | (v.no_local || bridge ? 4 : 0) | (v.retain_as_published || bridge ? 8 : 0) | v.retain_handling << 4);
 
     auto const slot = answer->codes.size() - 1;
     auto const done = fanout_.subscribe(s, parts->group, parts->filter, id, how, s.who(scratch_), [this, answer, slot](bool ok) {

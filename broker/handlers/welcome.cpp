@@ -89,6 +89,7 @@ void mqtt::apply(session::session& s, peer& from, hello& h) {
     auto const& rules = from.rules();
     s.connection = from.connection_number();
     s.protocol = h.protocol;
+    s.bridge = h.bridge;
     s.expiry_s = h.expiry_s;
     s.disconnected_at = 0;
     s.packet_bytes_max = h.packet_bytes_max;

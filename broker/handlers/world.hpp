@@ -20,11 +20,12 @@ class mqtt;
 /// The rules in force. A reload sets new ones; each shard notices by the generation, at its next question.
 class rules_box {
 public:
-    /// Any thread.
-    void set(acl::engine_ptr e) {
+    /// Any thread. @return the engine of before: whoever frees it should not be a shard, a million rules take a while
+    acl::engine_ptr set(acl::engine_ptr e) {
         std::lock_guard hold{lock_};
-        engine_ = std::move(e);
+        engine_.swap(e);
         generation_.fetch_add(1, std::memory_order_release);
+        return e;
     }
     std::uint32_t generation() const { return generation_.load(std::memory_order_acquire); }
     acl::engine_ptr get() const {
@@ -54,8 +55,9 @@ struct world {
     /// Checks user name and password off the loop. Unset: users are refused on device listeners, accepted unproven elsewhere
     /// when anonymous clients are.
     std::function<void(login const&, login_done)> check_password;
-    /// The SCRAM-SHA-256 verifier of a user, any thread. Unset: no enhanced authentication is offered.
-    acl::scram_exchange::look_up scram;
+    /// The SCRAM-SHA-256 verifier of a user of a listener (its port), any thread. Unset: no enhanced authentication is offered.
+    std::function<std::optional<acl::scram_verifier>(std::uint16_t listener, std::string_view user)> scram;
+    std::atomic<bool> check_retain_source{false};   // a retained message is given only while its publisher may publish it
     std::function<std::int64_t()> wall_s;      // unix time, for `server_time`; required
     world_limits limits;
     router::interest interest;

@@ -161,6 +161,12 @@ void newcomer::welcome_certificate() {
         note_days_left(*who);
         peer_->certificate = std::move(who);
     }
+    // use_identity_as_username: a pre-shared key's identity is the user. Without it the key only opens the door.
+    if (security_->psk() && peer_->from->rules->username_is_identity) {
+        peer_->certificate = std::make_unique<acl::identity>();
+        peer_->certificate->name = security_->psk_identity(ssl);
+        peer_->certificate->how = acl::proof::psk;
+    }
     security_->strip(ssl);
     security_.reset();
     count::handshakes.add();

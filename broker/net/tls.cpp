@@ -147,6 +147,32 @@ tls_result<void> trust(SSL_CTX* ctx, tls_settings const& s, tls_context const* s
     return {};
 }
 
+/// Where a connection keeps the identity that its key was asked for: OpenSSL 3.0 forgets it under TLS 1.3.
+int psk_identity_slot() {
+    static int const slot = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, [](void*, void* text, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<std::string*>(text); });
+    return slot;
+}
+
+/// Finds the key of the identity that a client named; 0 ends the handshake. TLS 1.3 asks here too.
+unsigned find_key(SSL* s, char const* identity, unsigned char* key, unsigned key_bytes_max) {
+    auto const* keys = static_cast<acl::psk_file const*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(s)));
+    auto const* found = keys && identity ? keys->find(identity) : nullptr;
+    if (!found || found->size() > key_bytes_max) return 0;
+    delete static_cast<std::string*>(SSL_get_ex_data(s, psk_identity_slot()));
+    SSL_set_ex_data(s, psk_identity_slot(), new std::string{identity});
+    std::memcpy(key, found->data(), found->size());
+    return static_cast<unsigned>(found->size());
+}
+
+tls_result<void> use_keys(SSL_CTX* ctx, tls_settings const& s) {
+    SSL_CTX_set_app_data(ctx, const_cast<acl::psk_file*>(s.psk.get()));
+    SSL_CTX_set_psk_server_callback(ctx, find_key);
+    if (SSL_CTX_use_psk_identity_hint(ctx, s.psk_hint.c_str()) != 1) return wrong("psk_hint", s.psk_hint, take_openssl_error());
+    // TLS 1.2 suites in which the key alone, or the key and an ephemeral exchange, authenticates; 1.3 has its own list.
+    if (SSL_CTX_set_cipher_list(ctx, "kECDHEPSK:kDHEPSK:kPSK:!eNULL:!aNULL:!SHA1:!CAMELLIA:!ARIA") != 1) return wrong("psk ciphers", "", take_openssl_error());
+    return {};
+}
+
 tls_result<void> set_protocol(SSL_CTX* ctx, tls_settings const& s) {
     SSL_CTX_set_min_proto_version(ctx, s.version_min);
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
@@ -185,10 +211,20 @@ tls_result<std::shared_ptr<tls_context>> tls_context::load(tls_settings const& s
     SSL_CTX* ctx = made->ctx_.get();
     if (!ctx) return tls_error{"no TLS context: " + take_openssl_error()};
     if (auto r = set_protocol(ctx, s); !r) return r.error();
+    if (s.psk) {
+        made->psk_ = s.psk;
+        if (auto r = use_keys(ctx, s); !r) return r.error();
+        return made;
+    }
     if (auto r = use_certificate(ctx, s.certificate_file, made->not_after_); !r) return r.error();
     if (auto r = use_key(ctx, s); !r) return r.error();
     if (auto r = trust(ctx, s, made.get(), made->revocations_); !r) return r.error();
     return made;
+}
+
+std::string tls_context::psk_identity(SSL* s) const {
+    auto const* text = psk_ ? static_cast<std::string*>(SSL_get_ex_data(s, psk_identity_slot())) : nullptr;
+    return text ? *text : std::string{};
 }
 
 ssl_ptr tls_context::accept(int fd) const {

@@ -6,6 +6,7 @@
 //                                 --reload()-->  a new one; connections keep the one they began with
 
 #include "acl/crl.hpp"
+#include "acl/psk.hpp"
 
 #include <boost/system/result.hpp>
 #include <memory>
@@ -32,6 +33,8 @@ struct tls_settings {
     std::string key_file;           // PEM, without a pass phrase
     std::string ca_file, ca_path;   // who may sign client certificates
     std::string crl_file;           // PEM; when set, a certificate whose CA has no current CRL is refused
+    std::shared_ptr<acl::psk_file const> psk;   // pre-shared keys instead of all of the above
+    std::string psk_hint;
     bool request_certificate = true;
     bool require_certificate = true;    // no certificate, no handshake
     bool strict_files = true;           // device listener: refuse a key that group or others can read
@@ -64,6 +67,10 @@ public:
     /// @return whether it stripped
     bool strip(SSL* s) const;
 
+    /// The identity with which a pre-shared key was asked for, once the handshake is done; empty on a listener of certificates.
+    std::string psk_identity(SSL* s) const;
+    bool psk() const { return psk_ != nullptr; }
+
     SSL_CTX* native() const { return ctx_.get(); }
     /// notAfter of the leaf certificate, unix seconds; for the expiry metric.
     std::int64_t not_after() const { return not_after_; }
@@ -78,6 +85,7 @@ private:
     std::int64_t not_after_ = 0;
     std::shared_ptr<acl::crl_set const> revocations_;
     bool strip_ = true;
+    std::shared_ptr<acl::psk_file const> psk_;
     // Made at the first handshake: OpenSSL tells the method of TLS 1.3 only from a connection that speaks it.
     mutable std::once_flag strip_once_;
     mutable std::unique_ptr<SSL_CTX, ssl_free> bare_ctx_;

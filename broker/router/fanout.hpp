@@ -45,6 +45,8 @@ public:
     virtual bool may_receive(member& m, std::string_view topic, std::uint64_t hash) = 0;
     /// A promise to this broker itself: `heard` is told whether the message is safe.
     virtual ack_promise promise_to(std::function<void(bool safe)> heard) = 0;
+    /// May who published this retained message still publish it? (check_retain_source)
+    virtual bool source_may(storage::message const&) { return true; }
     /// Keeps the promise: PUBACK, PUBREC, or the refusal.
     virtual void answer(ack_promise const& p, outcome o) = 0;
     /// The same room on another shard: only for use inside mail to it.

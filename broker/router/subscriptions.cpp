@@ -220,7 +220,7 @@ bool fanout::run_replays() {
             if (held) break;
             auto const& m = w.messages[w.next++];
             if (m->expires_at_ms() && m->expires_at_ms() <= delivery_.now()) continue;
-            if (!around_.may_receive(*s, m->topic(), keyed_hash(m->topic()))) {
+            if (!around_.may_receive(*s, m->topic(), keyed_hash(m->topic())) || !around_.source_may(*m)) {
                 metric::dropped_not_allowed.add();
                 continue;
             }

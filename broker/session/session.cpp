@@ -15,6 +15,7 @@ session::session(std::uint32_t n, acl::identity const& who) : number{n}, tenant{
 
 void session::login(acl::identity const& who) {
     proof_ = who.how;
+    listener = who.listener;
     if (who.role == role()) return;
     auto const kept = std::size_t{name_size_} + client_id_size_;
     role_size_ = static_cast<std::uint8_t>(std::min<std::size_t>(who.role.size(), 255));
@@ -31,6 +32,7 @@ acl::identity const& session::who(acl::identity& into) const {
     into.client_id = client_id();
     into.role = role();
     into.how = proof_;
+    into.listener = listener;
     return into;
 }
 

@@ -82,10 +82,12 @@ public:
     std::uint16_t receive_maximum = 65535;       // of the client
     std::uint16_t keep_alive = 0;                // seconds in force, 0 = off
     std::uint16_t unanswered = 0;                // QoS 1, 2 PUBLISH read and not answered
+    std::uint16_t listener = 0;                  // port of the last connection: its rules hold while the client is away
     codec::version protocol = codec::version::v5;
     bool stored : 1 = false;                     // a record of it is on disk
     bool fetching : 1 = false;                   // bodies are on their way: nothing is sent past them
     bool ready : 1 = false;                      // subscribed to a plugin's ready topic: presence is reported
+    bool bridge : 1 = false;                     // another broker (3.x, try_private): no local, retain as published
     bool clean_disconnect : 1 = false;           // DISCONNECT was read
     bool memory_level : 1 = false;               // its listener keeps nothing on disk
     bool problem_info : 1 = true;                // wants Reason Strings [MQTT-3.1.2-29]

@@ -103,6 +103,7 @@ session_record decoder::make_session() const {
     s.expiry_s = r.expiry_s();
     s.disconnected_at_ms = r.disconnected_at_ms();
     s.protocol = r.protocol();
+    s.listener = r.listener();
     if (auto const* w = r.armed()) {
         s.will.emplace();
         s.will->topic = text(w->topic());

@@ -51,7 +51,7 @@ byte_view encoder::session(session_record const& r) {
     auto identity = text(b_, r.identity);
     auto client_id = text(b_, r.client_id);
     b_.Finish(Createsession(b_, r.number, r.tenant, identity, client_id, r.expiry_s, r.disconnected_at_ms, r.protocol,
-                            armed, false));
+                            armed, false, r.listener));
     return finished();
 }
 

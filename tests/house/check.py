@@ -26,7 +26,8 @@ BROKER['handlers'] = BROKER['host'] | {'host'}
 BROKER['net'] = BROKER['handlers'] | {'handlers'}
 BROKER['admin'] = BROKER['net'] | {'net'}        # HTTPS runs over net's TLS stream
 BROKER['cluster'] = BROKER['net'] | {'net'}
-BROKER[''] = BROKER['admin'] | {'admin', 'cluster'}
+BROKER['bridge'] = BROKER['handlers'] | {'handlers'}  # a client of the handlers on one side, a socket of its own on the other
+BROKER[''] = BROKER['admin'] | {'admin', 'cluster', 'bridge'}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"]+)[>"]', re.M)
 

@@ -1,2 +1,2 @@
-// The one translation unit that compiles Asio's TLS: of all programs only airmailctl uses it (the broker has its own, DECISIONS).
+// The one translation unit that compiles Asio's TLS: here for airmailctl (accepted sockets of the broker have their own, DECISIONS; its bridges compile it too).
 #include <boost/asio/ssl/impl/src.hpp>

@@ -19,7 +19,7 @@ namespace {
 struct passwd_options {
     std::string file, user, password, hash = "argon2id";
     unsigned iterations = 0;
-    bool create = false, batch = false, remove = false;
+    bool create = false, batch = false, remove = false, upgrade = false;
 };
 
 /// Asks twice on a terminal, without echo; reads one line otherwise.
@@ -48,21 +48,62 @@ acl::password_scheme scheme(std::string const& name) {
     return name == "sha512-pbkdf2" ? acl::password_scheme::pbkdf2_sha512 : acl::password_scheme::argon2id;
 }
 
+/// A broker that reads the file while we write sees the old one or the new one; owner and mode stay the old file's.
+void replace(std::string const& file, std::string const& text) {
+    struct stat st {};
+    bool const there = ::stat(file.c_str(), &st) == 0;
+    if (auto done = storage::firmware::replace_file(file, text, there ? st.st_mode & 0777 : 0600); !done) throw failure(exit_code::failed, file + ": " + done.error().message());
+    if (there && ::getuid() == 0 && ::chown(file.c_str(), st.st_uid, st.st_gid) != 0) std::fprintf(stderr, "airmailctl: %s belongs to root now\n", file.c_str());
+}
+
+std::string read(std::string const& file) {
+    auto text = storage::firmware::read_small_file(file, storage::firmware::secrecy::anyone, 64 << 20);
+    if (!text) throw failure(exit_code::not_found, file + ": " + text.error().message() + " (-c makes a new file)");
+    return *text;
+}
+
+std::string hashed(std::string const& password, passwd_options const& o) {
+    if (password.empty()) throw failure(exit_code::usage, "an empty password is refused");
+    auto hash = acl::hash_password(password, scheme(o.hash), o.iterations);
+    if (!hash) throw failure(exit_code::failed, "cannot hash: " + hash.error().message());
+    return *hash;
+}
+
+/// -U: what is plain text becomes a hash; what is one already stays, so that a second run changes nothing.
+void upgrade(passwd_options const& o) {
+    if (!o.user.empty() || o.create || o.batch || o.remove) throw failure(exit_code::usage, "-U takes the file and no user, and none of -c -b -D");
+    std::istringstream in(read(o.file));
+    std::string out;
+    int number = 0, changed = 0;
+    for (std::string line; std::getline(in, line);) {
+        ++number;
+        auto const colon = line.find(':');
+        while (!line.empty() && line.back() == '\r') line.pop_back();
+        if (line.empty() || line.front() == '#' || colon == line.npos) {
+            out += line + "\n";
+            continue;
+        }
+        auto const password = line.substr(colon + 1);
+        if (password.empty()) throw failure(exit_code::failed, o.file + ":" + std::to_string(number) + ": user \"" + line.substr(0, colon) + "\" has no password; nothing was changed");
+        bool const done = acl::is_password_hash(password);
+        out += line.substr(0, colon + 1) + (done ? password : hashed(password, o)) + "\n";
+        changed += !done;
+    }
+    replace(o.file, out);
+    std::printf("%d passwords hashed\n", changed);
+}
+
 void passwd(passwd_options const& o) {
+    if (o.upgrade) return upgrade(o);
+    if (o.create && o.remove) throw failure(exit_code::usage, "-c and -D exclude each other");
+    if (o.batch && !o.remove && o.password.empty()) throw failure(exit_code::usage, "-b needs the password after the user");
+    if (!o.batch && !o.password.empty()) throw failure(exit_code::usage, "a password on the command line needs -b");
     if (o.user.empty() || o.user.find_first_of(":\r\n") != o.user.npos || o.user.size() > 65535) throw failure(exit_code::usage, "a user name may not be empty or contain ':'");
     std::string text, out;
-    if (!o.create) {
-        auto read = storage::firmware::read_small_file(o.file, storage::firmware::secrecy::anyone, 64 << 20);
-        if (!read) throw failure(exit_code::not_found, o.file + ": " + read.error().message() + " (-c makes a new file)");
-        text = *read;
-    }
+    if (!o.create) text = read(o.file);
     std::string line;
     if (!o.remove) {
-        auto const password = o.batch ? o.password : ask();
-        if (password.empty()) throw failure(exit_code::usage, "an empty password is refused");
-        auto hash = acl::hash_password(password, scheme(o.hash), o.iterations);
-        if (!hash) throw failure(exit_code::failed, "cannot hash: " + hash.error().message());
-        line = o.user + ":" + *hash + "\n";
+        line = o.user + ":" + hashed(o.batch ? o.password : ask(), o) + "\n";
     }
     bool found = false;
     std::istringstream in(text);
@@ -74,11 +115,7 @@ void passwd(passwd_options const& o) {
     }
     if (o.remove && !found) throw failure(exit_code::not_found, "no user " + o.user + " in " + o.file);
     if (!found) out += line;
-    // A broker that reads it while we write sees the old file or the new one; owner and mode stay the old file's.
-    struct stat st {};
-    bool const there = ::stat(o.file.c_str(), &st) == 0;
-    if (auto done = storage::firmware::replace_file(o.file, out, there ? st.st_mode & 0777 : 0600); !done) throw failure(exit_code::failed, o.file + ": " + done.error().message());
-    if (there && ::getuid() == 0 && ::chown(o.file.c_str(), st.st_uid, st.st_gid) != 0) std::fprintf(stderr, "airmailctl: %s belongs to root now\n", o.file.c_str());
+    replace(o.file, out);
 }
 
 }
@@ -88,10 +125,11 @@ void add_passwd(CLI::App& app, context&) {
         s.add_flag("-c", o.create, "make a new file (an existing one is replaced)");
         s.add_flag("-b", o.batch, "take the password from the command line, where other users may see it");
         s.add_flag("-D", o.remove, "remove the user");
+        s.add_flag("-U", o.upgrade, "hash the plain-text passwords of a whole file");
         s.add_option("-H", o.hash, "hash")->check(CLI::IsMember({"argon2id", "sha512-pbkdf2", "sha512", "scram-sha-256"}))->capture_default_str();
         s.add_option("-I", o.iterations, "rounds (0 = the scheme's own)");
         s.add_option("file", o.file, "password file")->required();
-        s.add_option("user", o.user, "user name")->required();
+        s.add_option("user", o.user, "user name");
         s.add_option("password", o.password, "with -b: the password");
     }, [](passwd_options const& o) { passwd(o); });
 }
