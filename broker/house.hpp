@@ -10,6 +10,7 @@
 #include "broker/log/metrics.hpp"
 #include "broker/net/network.hpp"
 #include "broker/passwords.hpp"
+#include "broker/replication.hpp"
 #include "broker/rest.hpp"
 #include "broker/way_out.hpp"
 
@@ -28,10 +29,12 @@ struct broker::house {
     void seat_plugins();
     void load_access();
     void open_doors();
+    void open_copies();
     void open_http();
     void run();
 
     std::string not_ready() const;
+    std::string degraded() const { return copies ? copies->degraded() : std::string(); }
     std::string option(std::string_view plugin, std::string_view key) const;
 
     config::config settings;
@@ -55,6 +58,7 @@ struct broker::house {
     std::vector<door> doors;
     std::vector<broker::bound> bound;
     std::shared_ptr<net::tls> web_tls;
+    std::unique_ptr<replication> copies;         // none without plugins: nothing to copy
     std::unique_ptr<house_paths> own_paths;
     std::unique_ptr<rest> api;
     std::unique_ptr<admin::http_server> http;

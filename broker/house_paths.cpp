@@ -3,6 +3,7 @@
 #include "acl/api_key.hpp"
 #include "broker/config/value.hpp"
 #include "broker/handlers/operate.hpp"
+#include "storage/replicate/replicator.hpp"
 #include "storage/sqlite/api_keys.hpp"
 #include "storage/sqlite/audit.hpp"
 
@@ -62,7 +63,12 @@ json::value seconds(std::int64_t ms) { return ms ? json::value(ms / 1000) : json
 
 }
 
-house_paths::house_paths(std::string const& database, handlers::world& world) : db_(database), world_(world) {}
+house_paths::house_paths(std::string const& database, handlers::world& world, services s)
+    : db_(database), outbox_(db_, {.wall_ms = wall_ms}), world_(world), services_(std::move(s)), database_(database) {}
+
+house_paths::~house_paths() {
+    if (backup_thread_.joinable()) backup_thread_.join();
+}
 
 std::vector<house_paths::path> const& house_paths::paths() {
     static std::vector<path> const all = {
@@ -73,6 +79,9 @@ std::vector<house_paths::path> const& house_paths::paths() {
         {"session.kick", "DELETE", "/api/v1/sessions/", "operator", &house_paths::kick},
         {"acl.explain", "GET", "/api/v1/acl/explain", "viewer", &house_paths::explain},
         {"audit.list", "GET", "/api/v1/audit", "admin", &house_paths::list_audit},
+        {"replication.state", "GET", "/api/v1/replication", "viewer", &house_paths::replication},
+        {"replication.schema", "GET", "/api/v1/replication/schema", "admin", &house_paths::replication_schema},
+        {"backup.make", "POST", "/api/v1/backup", "admin", &house_paths::backup},
         {"audit.verify", "GET", "/api/v1/audit/verify", "admin", &house_paths::verify_audit},
     };
     return all;
@@ -208,6 +217,41 @@ void house_paths::explain(admin::request const& r, std::string const&, admin::re
     auto const what = word == "publish" ? acl::action::publish : word == "subscribe" ? acl::action::subscribe : acl::action::receive;
     auto const d = engine->check(who, what, topic);
     answer(done, {{"allowed", d.allowed}, {"identity", who.name}, {"action", word}, {"topic", topic}, {"rule", engine->explain(d)}});
+}
+
+void house_paths::replication(admin::request const& r, std::string const&, admin::responder done) {
+    if (!services_.replication) return done(admin::problem(404, "replicate.off", "this broker copies nothing", r.request_id));
+    admin::response out;
+    out.body = services_.replication();
+    done(std::move(out));
+}
+
+/// The statements that bring a Postgres up to date: `airmailctl db migrate` runs them with a role that may.
+void house_paths::replication_schema(admin::request const&, std::string const&, admin::responder done) {
+    json::array list;
+    for (auto const& s : storage::replicate::replicator::migration(database_)) list.push_back(json::string(s));
+    admin::response out;
+    out.body = json::serialize(json::object{{"statements", std::move(list)}});
+    done(std::move(out));
+}
+
+void house_paths::backup(admin::request const& r, std::string const&, admin::responder done) {
+    boost::system::error_code ec;
+    auto const body = json::parse(r.body, ec);
+    auto const* o = ec ? nullptr : body.if_object();
+    auto const* to = o ? o->if_contains("directory") : nullptr;
+    if (!to || !to->is_string()) return done(admin::problem(400, "backup.no_directory", "directory: an absolute path on the broker's machine", r.request_id));
+    if (!services_.backup || backing_up_->exchange(true)) return done(admin::problem(409, "backup.busy", "a backup is under way", r.request_id));
+    sq::audit_append(db_, deed(r, "backup.make", std::string(to->as_string())));
+    if (backup_thread_.joinable()) backup_thread_.join();
+    backup_thread_ = std::thread([make = services_.backup, directory = std::string(to->as_string()), busy = backing_up_, id = r.request_id, done = std::move(done)] {
+        admin::response out;
+        try {
+            out.body = make(directory);
+        } catch (std::exception const& e) { out = admin::problem(500, "backup.failed", e.what(), id); }
+        busy->store(false);
+        done(std::move(out));
+    });
 }
 
 void house_paths::list_audit(admin::request const& r, std::string const&, admin::responder done) {

@@ -5,11 +5,15 @@
 #include "acl/engine.hpp"
 #include "broker/admin/backend.hpp"
 #include "broker/handlers/world.hpp"
+#include "storage/outbox/outbox.hpp"
 #include "storage/sqlite/db.hpp"
 
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <unordered_map>
 
 namespace airmail {
@@ -17,8 +21,14 @@ namespace airmail {
 /// Owned by the broker.
 class house_paths {
 public:
+    /// What the broker does for us. `backup` takes its time, runs on a thread of its own and throws with one line.
+    struct services {
+        std::function<std::string()> replication;                       // JSON
+        std::function<std::string(std::string const& directory)> backup;
+    };
     /// `database` is registry.db, already migrated.
-    house_paths(std::string const& database, handlers::world& world);
+    house_paths(std::string const& database, handlers::world& world, services s = {});
+    ~house_paths();
 
     /// `ref` of the match is not 0 when the path is ours.
     admin::route_match match(std::string_view verb, std::string_view path) const;
@@ -38,11 +48,19 @@ private:
     void kick(admin::request const& r, std::string const& identity, admin::responder done);
     void explain(admin::request const& r, std::string const&, admin::responder done);
     void list_audit(admin::request const& r, std::string const&, admin::responder done);
+    void replication(admin::request const& r, std::string const&, admin::responder done);
+    void replication_schema(admin::request const& r, std::string const&, admin::responder done);
+    void backup(admin::request const& r, std::string const&, admin::responder done);
     void verify_audit(admin::request const& r, std::string const&, admin::responder done);
 
     struct remembered { admin::caller who; std::int64_t until_ms = 0; };
     storage::sqlite::db db_;
+    storage::outbox outbox_;                              // keys and audit are copied outside, too
     handlers::world& world_;
+    services services_;
+    std::string const database_;
+    std::thread backup_thread_;                           // one backup at a time
+    std::shared_ptr<std::atomic<bool>> backing_up_ = std::make_shared<std::atomic<bool>>(false);
     std::unordered_map<std::string, remembered> known_;   // bound 1,000: then it starts afresh
 };
 

@@ -70,6 +70,7 @@ void parser::finish() {
     auto const globals = std::make_shared<section const>(static_cast<section const&>(out_));
     for (auto& l : out_.listeners_) finish_listener(l, globals);
     check_overlap(out_.listeners_, out_.findings_);
+    check_secrets(out_, out_.findings_);
     if (!out_.flag("strict")) return;
     for (auto& f : out_.findings_)
         if (f.weight == finding::grade::warning) f.weight = finding::grade::error, f.text += " (strict)";

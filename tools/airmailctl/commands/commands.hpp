@@ -29,6 +29,8 @@ void add_config(CLI::App& app, context& c);
 void add_plugin(CLI::App& app, context& c);
 void add_audit(CLI::App& app, context& c);
 void add_alert(CLI::App& app, context& c);
+void add_db(CLI::App& app, context& c);
+void add_backup(CLI::App& app, context& c);
 
 /// Adds a subcommand whose options live as long as the program: `make` gets the subcommand and a fresh options object.
 template <class Options, class Make, class Run>
