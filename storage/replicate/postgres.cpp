@@ -32,7 +32,7 @@ std::string postgres::explain(pg_outcome const& o) const {
 }
 
 asio::awaitable<std::string> postgres::check_schema() {
-    pg_statement const ask[] = {{"SELECT table_name, version FROM airmail_schema WHERE table_name = '' OR to_regclass(quote_ident(table_name)) IS NOT NULL", {}}};
+    auto const ask = only("SELECT table_name, version FROM airmail_schema WHERE table_name = '' OR to_regclass(quote_ident(table_name)) IS NOT NULL");
     auto o = co_await link_.run(ask, around_.timeout);
     if (o.sqlstate == "42P01") co_return "the database has no Airmail schema: run airmailctl db migrate";
     if (!o) co_return explain(o);
@@ -41,7 +41,7 @@ asio::awaitable<std::string> postgres::check_schema() {
 
 /// Postgres knows better than we how far it is: it may have committed what we never heard of, or been restored.
 asio::awaitable<std::string> postgres::find_cursor() {
-    pg_statement const ask[] = {{"SELECT seq FROM airmail_replica WHERE node_id = $1::bigint", {std::to_string(around_.node)}}};
+    auto const ask = only("SELECT seq FROM airmail_replica WHERE node_id = $1::bigint", std::to_string(around_.node));
     auto o = co_await link_.run(ask, around_.timeout);
     if (!o) co_return explain(o);
     folded_ = around_.box.folded_cursor(name_);
@@ -58,22 +58,33 @@ asio::awaitable<std::string> postgres::find_cursor() {
     co_return std::string();
 }
 
-asio::awaitable<pg_outcome> postgres::transact(std::vector<pg_statement> body, std::int64_t cursor) {
-    body.insert(body.begin(), {"BEGIN", {}});
+namespace {
+
+std::vector<pg_statement> transaction_of(std::vector<pg_statement> const& body, std::int64_t node, std::int64_t cursor) {
+    auto all = only("BEGIN");
+    all.insert(all.end(), body.begin(), body.end());
     if (cursor >= 0)
-        body.push_back({"INSERT INTO airmail_replica(node_id, seq, at) VALUES ($1::bigint, $2::bigint, now()) ON CONFLICT (node_id) DO UPDATE SET seq = greatest(airmail_replica.seq, excluded.seq), at = now()",
-                        {std::to_string(around_.node), std::to_string(cursor)}});
-    body.push_back({"COMMIT", {}});
-    auto o = co_await link_.run(body, around_.timeout);
+        all.push_back({"INSERT INTO airmail_replica(node_id, seq, at) VALUES ($1::bigint, $2::bigint, now()) ON CONFLICT (node_id) DO UPDATE SET seq = greatest(airmail_replica.seq, excluded.seq), at = now()",
+                       {std::to_string(node), std::to_string(cursor)}});
+    all.push_back(only("COMMIT")[0]);
+    return all;
+}
+
+}
+
+asio::awaitable<pg_outcome> postgres::transact(std::vector<pg_statement> const& body, std::int64_t cursor) {
+    auto const all = transaction_of(body, around_.node, cursor);
+    auto o = co_await link_.run(all, around_.timeout);
     if (!o && link_.connected()) {
-        pg_statement const back[] = {{"ROLLBACK", {}}};
+        auto const back = only("ROLLBACK");
         co_await link_.run(back, around_.timeout);
     }
     co_return o;
 }
 
 asio::awaitable<std::string> postgres::apply(std::span<outbox_entry const> entries, std::int64_t cursor) {
-    auto o = co_await transact(sql_->apply(entries, around_.node), cursor);
+    auto const body = sql_->apply(entries, around_.node);
+    auto o = co_await transact(body, cursor);
     if (o) {
         counters_.rows.fetch_add(entries.size());
         counters_.batches.fetch_add(1);
@@ -87,11 +98,14 @@ asio::awaitable<std::string> postgres::apply(std::span<outbox_entry const> entri
         auto const line = fmt::format("postgres refuses a row of {} {}: {}; it is set aside in airmail_outbox_poison", entries[0].table, entries[0].pk, reason);
         around_.say(true, line);
         around_.alarm("replicate_poison", line);
-        co_return cursor >= 0 ? co_await apply({}, cursor) : std::string();
+        if (cursor < 0) co_return std::string();
+        std::span<outbox_entry const> const none;
+        co_return co_await apply(none, cursor);
     }
     auto const half = entries.size() / 2;
-    if (auto why = co_await apply(entries.first(half), -1); !why.empty()) co_return why;
-    co_return co_await apply(entries.subspan(half), cursor);
+    auto why = co_await apply(entries.first(half), -1);
+    if (why.empty()) why = co_await apply(entries.subspan(half), cursor);
+    co_return why;
 }
 
 asio::awaitable<std::string> postgres::stream(bool& idle) {
@@ -104,7 +118,8 @@ asio::awaitable<std::string> postgres::stream(bool& idle) {
     // Only after all rows: a folded change of a row that is still on its way would be lost.
     auto const folded = around_.box.read_folded(folded_, around_.batch);
     if (!folded.empty()) {
-        auto o = co_await transact(sql_->fold(folded), -1);
+        auto const body = sql_->fold(folded);
+        auto o = co_await transact(body, -1);
         if (!o) co_return explain(o);
         keep_cursor(seq_, folded.back().n);
         counters_.folded.fetch_add(folded.size());
@@ -119,33 +134,37 @@ asio::awaitable<std::string> postgres::fill() {
     around_.say(false, "postgres: copying all tables");
     for (auto const& t : tables_)
         if (auto why = co_await fill_table(t); !why.empty()) co_return why;
-    auto o = co_await transact(sql_->sweep(around_.node, from), from);
+    auto const body = sql_->sweep(around_.node, from);
+    auto o = co_await transact(body, from);
     if (!o) co_return explain(o);
     if (!around_.box.snapshot_taken(name_, from)) co_return "the outbox was dropped while the tables were copied: copying again";
     keep_cursor(from, around_.box.folded_cursor(name_), at_once);
     co_return std::string();
 }
 
-asio::awaitable<std::string> postgres::fill_table(table const& t) {
-    std::string order, beyond, marks;
+std::vector<outbox_entry> postgres::page_of(table const& t, std::string const& after) {
+    std::string order, marks;
     for (std::size_t i = 0; i < t.key.size(); ++i) {
         order += (i ? ", " : "") + ("t." + quote_name(t.key[i]));
         marks += (i ? ", " : "") + fmt::format("json_extract(?1, '$[{}]')", i);
     }
-    auto const read = fmt::format("SELECT {}, {} FROM {} t WHERE ?1 = '' OR ({}) > ({}) ORDER BY {} LIMIT ?2", row_json_sql(t.columns, "t"), key_json_sql(t.columns, t.key, "t"),
-                                  quote_name(t.name), order, marks, order);
+    auto const read = fmt::format("SELECT {}, {} FROM {} t{} ORDER BY {} LIMIT ?2", row_json_sql(t.columns, "t"), key_json_sql(t.columns, t.key, "t"), quote_name(t.name),
+                                  after.empty() ? " WHERE ?1 = ''" : fmt::format(" WHERE ({}) > ({})", order, marks), order);
+    // The number first, then the rows: whatever the page does not know is later than its number.
+    auto const seq = around_.box.last();
+    std::vector<outbox_entry> page;
+    for (auto& r : around_.db.exec(read, {after, std::int64_t(around_.batch)}))
+        page.push_back({seq, around_.node, t.name, std::get<std::string>(r[1]), 'I', std::get<std::string>(r[0]), {}, 0, {}});
+    return page;
+}
+
+asio::awaitable<std::string> postgres::fill_table(table const& t) {
     for (std::string last;;) {
-        std::vector<outbox_entry> page;
-        {
-            // The number first, then the rows: whatever the page does not know is later than its number.
-            auto const seq = around_.box.last();
-            for (auto& r : around_.db.exec(read, {last, std::int64_t(around_.batch)}))
-                page.push_back({seq, around_.node, t.name, std::get<std::string>(r[1]), 'I', std::get<std::string>(r[0]), {}, 0, {}});
-        }
+        auto const page = page_of(t, last);
         if (page.empty()) co_return std::string();
         last = page.back().pk;
-        if (auto why = co_await apply(page, -1); !why.empty()) co_return why;
-        if (page.size() < around_.batch) co_return std::string();
+        auto why = co_await apply(page, -1);
+        if (!why.empty() || page.size() < around_.batch) co_return why;
     }
 }
 

@@ -26,9 +26,10 @@ private:
     asio::awaitable<std::string> check_schema();
     asio::awaitable<std::string> find_cursor();
     asio::awaitable<std::string> fill_table(table const& t);
+    std::vector<outbox_entry> page_of(table const& t, std::string const& after);
     /// Applies all of them in one transaction; rows it refuses are found by halving and set aside. `cursor` -1 = none to move.
     asio::awaitable<std::string> apply(std::span<outbox_entry const> entries, std::int64_t cursor);
-    asio::awaitable<pg_outcome> transact(std::vector<pg_statement> body, std::int64_t cursor);
+    asio::awaitable<pg_outcome> transact(std::vector<pg_statement> const& body, std::int64_t cursor);
     std::string explain(pg_outcome const& o) const;
 
     postgres_options const options_;

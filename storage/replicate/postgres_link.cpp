@@ -53,7 +53,7 @@ asio::awaitable<std::vector<settings_map>> candidates(settings_map const& all, s
     auto const hosts = split(value("host")), ports = split(value("port"));
     std::vector<settings_map> out;
     for (std::size_t i = 0; i < hosts.size(); ++i) {
-        auto one = all;
+        settings_map one = all;
         one["host"] = hosts[i];
         if (hosts[i].empty()) one.erase("host");
         one["port"] = ports.size() > 1 ? ports.at(std::min(i, ports.size() - 1)) : ports[0];
@@ -85,6 +85,18 @@ std::string dsn_problem(std::string const& dsn) {
     return {};
 }
 
+std::vector<pg_statement> only(std::string sql) {
+    std::vector<pg_statement> out(1);
+    out[0].sql = std::move(sql);
+    return out;
+}
+
+std::vector<pg_statement> only(std::string sql, std::string parameter) {
+    auto out = only(std::move(sql));
+    out[0].params.push_back(std::move(parameter));
+    return out;
+}
+
 pg_link::~pg_link() { close(); }
 
 void pg_link::close() {
@@ -101,7 +113,7 @@ pg_outcome pg_link::lost(char const* why) {
     return o;
 }
 
-asio::awaitable<std::string> pg_link::connect(std::string dsn, std::string password, std::chrono::milliseconds timeout, bool writable) {
+asio::awaitable<std::string> pg_link::connect(std::string const& dsn, std::string const& password, std::chrono::milliseconds timeout, bool writable) {
     close();
     std::string why, tried;
     auto all = parse(dsn, why);
@@ -115,7 +127,9 @@ asio::awaitable<std::string> pg_link::connect(std::string dsn, std::string passw
         // A host that swallows packets must not use up the time of the next.
         auto const share = std::min<std::chrono::milliseconds>(timeout, std::chrono::seconds(5));
         server_ = fmt::format("{}:{}", one.contains("host") ? one.at("host") : "local", one.at("port"));
-        why = co_await try_host({one.begin(), one.end()}, std::chrono::steady_clock::now() + share);
+        std::vector<std::pair<std::string, std::string>> const settings(one.begin(), one.end());
+        auto const deadline = std::chrono::steady_clock::now() + share;
+        why = co_await try_host(settings, deadline);
         if (why.empty()) co_return why;
         close();
         tried += (tried.empty() ? "" : "; ") + why;
@@ -123,7 +137,7 @@ asio::awaitable<std::string> pg_link::connect(std::string dsn, std::string passw
     co_return tried.empty() ? "no host to connect to" : tried;
 }
 
-asio::awaitable<std::string> pg_link::try_host(std::vector<std::pair<std::string, std::string>> settings, instant deadline) {
+asio::awaitable<std::string> pg_link::try_host(std::vector<std::pair<std::string, std::string>> const& settings, instant deadline) {
     std::vector<char const*> keys, values;
     for (auto const& [k, v] : settings) keys.push_back(k.c_str()), values.push_back(v.c_str());
     keys.push_back(nullptr), values.push_back(nullptr);
@@ -131,7 +145,8 @@ asio::awaitable<std::string> pg_link::try_host(std::vector<std::pair<std::string
     if (!connection_ || PQstatus(connection_) == CONNECTION_BAD) co_return lost("cannot connect").error;
     for (auto next = PGRES_POLLING_WRITING; next != PGRES_POLLING_OK; next = PQconnectPoll(connection_)) {
         if (next == PGRES_POLLING_FAILED) co_return lost("cannot connect").error;
-        bool const in_time = co_await ready(PQsocket(connection_), next == PGRES_POLLING_READING ? descriptor_base::wait_read : descriptor_base::wait_write, deadline);
+        auto const what = next == PGRES_POLLING_READING ? descriptor_base::wait_read : descriptor_base::wait_write;
+        bool const in_time = co_await ready(PQsocket(connection_), what, deadline);
         if (!in_time) {
             close();
             co_return fmt::format("{}: no answer in time", server_);
@@ -144,14 +159,16 @@ asio::awaitable<std::string> pg_link::try_host(std::vector<std::pair<std::string
 asio::awaitable<bool> pg_link::flush(instant deadline) {
     for (int left = PQflush(connection_); left != 0; left = PQflush(connection_)) {
         if (left < 0) co_return false;
-        if (!co_await ready(PQsocket(connection_), descriptor_base::wait_write, deadline)) co_return false;
+        bool const in_time = co_await ready(PQsocket(connection_), descriptor_base::wait_write, deadline);
+        if (!in_time) co_return false;
     }
     co_return true;
 }
 
 asio::awaitable<bool> pg_link::input(instant deadline) {
     while (PQisBusy(connection_)) {
-        if (!co_await ready(PQsocket(connection_), descriptor_base::wait_read, deadline)) co_return false;
+        bool const in_time = co_await ready(PQsocket(connection_), descriptor_base::wait_read, deadline);
+        if (!in_time) co_return false;
         if (!PQconsumeInput(connection_)) co_return false;
     }
     co_return true;
@@ -167,9 +184,12 @@ asio::awaitable<pg_outcome> pg_link::run(std::span<pg_statement const> statement
         for (auto const& p : s.params) values.push_back(p.c_str());
         if (!PQsendQueryParams(connection_, s.sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr, nullptr, 0)) co_return lost("cannot send");
     }
-    if (!PQpipelineSync(connection_) || !co_await flush(deadline)) co_return lost("did not take the batch in time");
+    if (!PQpipelineSync(connection_)) co_return lost("cannot send");
+    bool const sent = co_await flush(deadline);
+    if (!sent) co_return lost("did not take the batch in time");
     for (bool synced = false; !synced;) {
-        if (!co_await input(deadline)) co_return lost("no answer in time");
+        bool const heard = co_await input(deadline);
+        if (!heard) co_return lost("no answer in time");
         auto* r = PQgetResult(connection_);
         if (!r) {
             if (PQstatus(connection_) == CONNECTION_BAD) co_return lost("connection lost");

@@ -16,6 +16,10 @@ namespace airmail::storage::replicate {
 /// "" when the DSN can be used; else what is wrong, without its values. A password in it is wrong: it has a setting of its own.
 std::string dsn_problem(std::string const& dsn);
 
+/// One statement, with at most one parameter. (A function, since g++ 12 destroys temporaries of a co_await twice.)
+std::vector<pg_statement> only(std::string sql);
+std::vector<pg_statement> only(std::string sql, std::string parameter);
+
 /// How a pipeline ended.
 struct pg_outcome {
     std::string error;                               // empty = all done; the server's first line otherwise
@@ -30,7 +34,8 @@ class pg_link {
 public:
     ~pg_link();
     /// @param writable only a server that takes writes will do @return empty, or one line for every host tried
-    asio::awaitable<std::string> connect(std::string dsn, std::string password, std::chrono::milliseconds timeout, bool writable = true);
+    asio::awaitable<std::string> connect(std::string const& dsn, std::string const& password, std::chrono::milliseconds timeout, bool writable = true);
+    /// Arguments outlive the call.
     /// All of them in one pipeline with one sync, so one round trip and, without BEGIN, one transaction.
     asio::awaitable<pg_outcome> run(std::span<pg_statement const> statements, std::chrono::milliseconds timeout);
     bool connected() const { return connection_ != nullptr; }
@@ -38,7 +43,7 @@ public:
     std::string const& server() const { return server_; }    // "host:port" of the connection
 
 private:
-    asio::awaitable<std::string> try_host(std::vector<std::pair<std::string, std::string>> settings, instant deadline);
+    asio::awaitable<std::string> try_host(std::vector<std::pair<std::string, std::string>> const& settings, instant deadline);
     asio::awaitable<bool> flush(instant deadline);
     asio::awaitable<bool> input(instant deadline);
     pg_outcome lost(char const* why);

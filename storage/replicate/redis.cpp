@@ -23,15 +23,16 @@ redis::redis(surroundings& around, redis_options o) : destination("redis", aroun
 asio::awaitable<std::string> redis::connect() {
     if (!options_.problem.empty()) co_return "replicate_redis " + options_.problem;
     std::string why;
-    auto password = read_secret(options_.password, why);
+    auto const password = read_secret(options_.password, why);
     if (!why.empty()) co_return "replicate_redis_password: " + why;
-    why = co_await client_.connect(std::move(password), around_.timeout);
+    why = co_await client_.connect(password, around_.timeout);
     if (!why.empty()) co_return "cannot connect: " + why;
     auto const here = around_.db.exec("SELECT seq, folded FROM airmail_outbox_cursors WHERE destination = ?", {name_});
     seq_ = std::get<std::int64_t>(here.at(0)[0]), folded_ = std::get<std::int64_t>(here[0][1]);
-    if (!needs_snapshot() && !co_await marks_there(why)) {
+    if (!needs_snapshot()) {
+        bool const whole = co_await marks_there(why);
         if (!why.empty()) co_return why;
-        around_.box.ask_for_snapshot(name_, "Redis was emptied");
+        if (!whole) around_.box.ask_for_snapshot(name_, "Redis was emptied");
     }
     looked_at_ = std::chrono::steady_clock::now();
     alive_after_.clear(), next_page_ = {}, next_campaigns_ = {};
@@ -87,7 +88,8 @@ asio::awaitable<std::string> redis::stream(bool& idle) {
     if (now - looked_at_ > std::chrono::milliseconds(longest_before_look_ms)) {
         std::string why = co_await mark();
         if (!why.empty()) co_return why;
-        if (!co_await marks_there(why)) {
+        bool const whole = co_await marks_there(why);
+        if (!whole) {
             if (why.empty()) around_.box.ask_for_snapshot(name_, "Redis was emptied"), marked_ = -1;
             co_return why;
         }
@@ -112,7 +114,8 @@ asio::awaitable<std::string> redis::stream(bool& idle) {
         keep_cursor(seq_, folded_, at_rest);
     }
     idle = entries.size() < around_.batch && folded.size() < around_.batch;
-    co_return idle ? co_await keep_alive() : std::string();
+    if (!idle) co_return std::string();
+    co_return co_await keep_alive();
 }
 
 /// The connected devices' keys, one page at a time, so that all have had their turn in a third of their life.

@@ -62,7 +62,8 @@ asio::awaitable<std::string> redis_client::open(redis_endpoint const& to, place*
 asio::awaitable<std::string> redis_client::learn_slots(redis_endpoint const& from) {
     place* at = nullptr;
     if (auto why = co_await open(from, at); !why.empty()) co_return why;
-    redis_command const ask[] = {{"CLUSTER", "SLOTS"}};
+    std::vector<redis_command> ask(1);
+    ask[0].push_back("CLUSTER"), ask[0].push_back("SLOTS");
     std::vector<redis_reply> replies;
     if (auto why = co_await at->link->run(ask, replies, timeout_); !why.empty()) co_return why;
     if (replies[0].is_error()) co_return fmt::format("{}: {}", from.str(), replies[0].text);
@@ -72,14 +73,16 @@ asio::awaitable<std::string> redis_client::learn_slots(redis_endpoint const& fro
     co_return std::string();
 }
 
-asio::awaitable<std::string> redis_client::connect(std::string password, std::chrono::milliseconds timeout) {
+asio::awaitable<std::string> redis_client::connect(std::string const& password, std::chrono::milliseconds timeout) {
     close();
-    login_ = options_.login, login_.password = std::move(password), timeout_ = timeout;
+    login_ = options_.login, login_.password = password, timeout_ = timeout;
     std::string tried;
     for (std::size_t i = 0; i < options_.at.size(); ++i) {
         place* at = nullptr;
         seed_ = i;
-        auto why = options_.cluster ? co_await learn_slots(options_.at[i]) : co_await open(options_.at[i], at);
+        std::string why;
+        if (options_.cluster) why = co_await learn_slots(options_.at[i]);
+        else why = co_await open(options_.at[i], at);
         if (why.empty()) co_return why;
         tried += (tried.empty() ? "" : "; ") + why;
     }

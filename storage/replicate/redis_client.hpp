@@ -22,7 +22,7 @@ std::string parse_redis_url(std::string_view url, redis_options& out);
 class redis_client {
 public:
     redis_client(redis_options const& o, std::span<std::string const> scripts) : options_(o), scripts_(scripts) {}
-    asio::awaitable<std::string> connect(std::string password, std::chrono::milliseconds timeout);
+    asio::awaitable<std::string> connect(std::string const& password, std::chrono::milliseconds timeout);
     void close() { links_.clear(), slots_.clear(); }
 
     struct request {

@@ -90,9 +90,17 @@ std::string secure_words(asio::ssl::context& c, redis_login const& l) {
     return {};
 }
 
+std::vector<redis_command> greeting(redis_login const& l) {
+    std::vector<redis_command> out;
+    if (!l.password.empty()) out.push_back(l.user.empty() ? redis_command{"AUTH", l.password} : redis_command{"AUTH", l.user, l.password});
+    if (l.database) out.push_back({"SELECT", std::to_string(l.database)});
+    out.push_back({"PING"});
+    return out;
 }
 
-asio::awaitable<std::string> redis_link::connect(redis_endpoint to, redis_login login, std::chrono::milliseconds timeout) {
+}
+
+asio::awaitable<std::string> redis_link::connect(redis_endpoint const& to, redis_login const& login, std::chrono::milliseconds timeout) {
     close();
     peer_ = to;
     wire_ = std::make_shared<wire>(where_);
@@ -104,8 +112,8 @@ asio::awaitable<std::string> redis_link::connect(redis_endpoint to, redis_login 
         if (ec) co_return failed(ec);
     } else {
         asio::ip::tcp::resolver names(where_);
-        auto [why, found] = co_await names.async_resolve(to.host, to.port, with_error);
-        if (why) co_return failed(why);
+        auto [unknown, found] = co_await names.async_resolve(to.host, to.port, with_error);
+        if (unknown) co_return failed(unknown);
         boost::system::error_code last = asio::error::host_not_found;
         for (auto const& f : found) {
             if (w->plain.is_open()) w->cut();
@@ -125,12 +133,10 @@ asio::awaitable<std::string> redis_link::connect(redis_endpoint to, redis_login 
         auto [ec] = co_await w->secure->async_handshake(asio::ssl::stream_base::client, with_error);
         if (ec) co_return fmt::format("{}: TLS: {}", to.str(), ec.message());
     }
-    std::vector<redis_command> hello;
-    if (!login.password.empty()) hello.push_back(login.user.empty() ? redis_command{"AUTH", login.password} : redis_command{"AUTH", login.user, login.password});
-    if (login.database) hello.push_back({"SELECT", std::to_string(login.database)});
-    hello.push_back({"PING"});
+    auto const hello = greeting(login);
     std::vector<redis_reply> replies;
-    if (auto why = co_await run(hello, replies, timeout); !why.empty()) co_return why;
+    auto why = co_await run(hello, replies, timeout);
+    if (!why.empty()) co_return why;
     for (auto const& r : replies)
         if (r.is_error()) co_return fmt::format("{}: {}", to.str(), r.text);
     co_return std::string();

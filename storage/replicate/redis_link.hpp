@@ -40,8 +40,8 @@ class redis_link {
 public:
     explicit redis_link(asio::any_io_executor where);
     ~redis_link();
-    /// AUTH and SELECT included. @return empty, or one line
-    asio::awaitable<std::string> connect(redis_endpoint to, redis_login login, std::chrono::milliseconds timeout);
+    /// AUTH and SELECT included. Arguments outlive the call. @return empty, or one line
+    asio::awaitable<std::string> connect(redis_endpoint const& to, redis_login const& login, std::chrono::milliseconds timeout);
     /// One reply a command. @return empty, or why the connection is gone; errors of Redis are replies.
     asio::awaitable<std::string> run(std::span<redis_command const> commands, std::vector<redis_reply>& replies, std::chrono::milliseconds timeout);
     void close();

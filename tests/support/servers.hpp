@@ -49,6 +49,7 @@ using pg_rows = std::vector<std::vector<std::string>>;
 /// One question on a connection of its own. NULL is "". Throws with the server's words.
 inline pg_rows pg_ask(std::string const& dsn, std::string const& sql) {
     auto* c = PQconnectdb(dsn.c_str());
+    PQsetNoticeProcessor(c, [](void*, char const*) {}, nullptr);
     std::string failed = PQstatus(c) == CONNECTION_OK ? "" : PQerrorMessage(c);
     pg_rows out;
     if (failed.empty()) {

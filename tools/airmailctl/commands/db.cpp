@@ -20,12 +20,10 @@ struct migrate_options { std::string dsn, password; bool print = false; };
 struct no_options {};
 
 /// All of it in one transaction: half a schema is never seen.
-boost::asio::awaitable<void> apply(std::string dsn, std::string password, std::vector<rep::pg_statement> steps, std::string& trouble_line) {
+boost::asio::awaitable<void> apply(std::string const& dsn, std::string const& password, std::vector<rep::pg_statement> const& steps, std::string& trouble_line) {
     rep::pg_link link;
-    trouble_line = co_await link.connect(std::move(dsn), std::move(password), std::chrono::seconds(20));
+    trouble_line = co_await link.connect(dsn, password, std::chrono::seconds(20));
     if (!trouble_line.empty()) co_return;
-    steps.insert(steps.begin(), {"BEGIN", {}});
-    steps.push_back({"COMMIT", {}});
     auto const o = co_await link.run(steps, std::chrono::minutes(10));
     if (!o) trouble_line = o.sqlstate.empty() ? o.error : fmt::format("{} ({})", o.error, o.sqlstate);
 }
@@ -44,8 +42,10 @@ void migrate(context& c, migrate_options const& o) {
     std::string why;
     auto password = rep::read_secret(o.password, why);
     if (!why.empty()) throw trouble(exit_code::failed, "--password: " + why);
+    steps.insert(steps.begin(), {"BEGIN", {}});
+    steps.push_back({"COMMIT", {}});
     boost::asio::io_context loop;
-    boost::asio::co_spawn(loop, apply(o.dsn, std::move(password), steps, why), boost::asio::detached);
+    boost::asio::co_spawn(loop, apply(o.dsn, password, steps, why), boost::asio::detached);
     loop.run();
     if (!why.empty()) throw trouble(why.find("cannot connect") != why.npos || why.find("no answer") != why.npos ? exit_code::unreachable : exit_code::failed, "postgres: " + why);
     if (c.json) json_line(boost::json::object{{"statements", steps.size()}});
