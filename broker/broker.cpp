@@ -33,6 +33,7 @@ void broker::start() {
     house_->seat_plugins();
     house_->load_access();
     house_->open_doors();
+    house_->open_copies();
     house_->open_http();
     house_->run();
 }
@@ -139,6 +140,7 @@ void broker::stop() {
     h.threads.clear();
     if (h.logins) h.logins->stop();
     if (h.plugins) h.plugins->stop();
+    if (h.copies) h.copies->stop();
     h.store->stop();
     h.network.reset();
     h.system.reset();

@@ -1,6 +1,7 @@
 // Starting a broker, one step a function, in the order of broker::start().
 
 #include "broker/addresses.hpp"
+#include "broker/backup.hpp"
 #include "broker/house.hpp"
 #include "broker/listeners.hpp"
 #include "broker/log/log.hpp"
@@ -179,13 +180,24 @@ void broker::house::open_doors() {
     }
 }
 
+void broker::house::open_copies() {
+    if (!plugins->lanes().empty()) copies = std::make_unique<replication>(settings, directory + "/registry.db", *plugins, wall_ms);
+    else if (!settings.text("replicate_postgres").empty() || !settings.text("replicate_redis").empty())
+        log::warn("replicate", {}, "replicate_* has no effect: no plugin is loaded, so there are no tables to copy");
+}
+
 void broker::house::open_http() {
-    own_paths = std::make_unique<house_paths>(directory + "/registry.db", world, seen_denials, [o = observing] { return o->load(); });
-    own_paths->certificates = [this] { return server_certificates(); };
-    own_paths->reload = ask_reload;
+    house_paths::services s;
+    s.replication = [this] { return copies ? copies->report() : std::string(R"({"destinations":[]})"); };
+    s.backup = [this](std::string const& to) { return make_backup({*store, directory}, to); };
+    s.denials = seen_denials;
+    s.observing = [o = observing] { return o->load(); };
+    s.certificates = [this] { return server_certificates(); };
+    s.reload = ask_reload;
+    own_paths = std::make_unique<house_paths>(directory + "/registry.db", world, std::move(s));
     // Without HTTPS nobody could reach the page: then there is none, and the control socket has REST alone.
     bool const paged = web && !settings.text("http_certfile").empty() && settings.number("http_port") != 0;
-    rest::parts parts{*plugins, *own_paths, *images, settings.size("http_upload_max"), [this] { return not_ready(); }, paged ? web.get() : nullptr};
+    rest::parts parts{*plugins, *own_paths, *images, settings.size("http_upload_max"), [this] { return not_ready(); }, [this] { return degraded(); }, paged ? web.get() : nullptr};
     api = std::make_unique<rest>(std::move(parts));
     admin::http_limits limits;
     limits.upload_bytes_max = settings.size("http_upload_max");
@@ -255,6 +267,7 @@ void broker::house::run() {
             s->run();
         });
     plugins->start();
+    if (copies) copies->start();
     using metrics::kind;
     auto stat = [this](auto member) { return [s = store.get(), member] { return static_cast<double>(s->stats().*member); }; };
     using st = storage::store::statistics;

@@ -13,6 +13,7 @@
 #include "broker/log/metrics.hpp"
 #include "broker/net/network.hpp"
 #include "broker/passwords.hpp"
+#include "broker/replication.hpp"
 #include "broker/rest.hpp"
 #include "broker/system_topics.hpp"
 #include "broker/way_out.hpp"
@@ -34,6 +35,7 @@ struct broker::house {
     void seat_plugins();
     void load_access();
     void open_doors();
+    void open_copies();
     void open_http();
     void open_web();
     void run();
@@ -45,6 +47,7 @@ struct broker::house {
     /// A line in the log for each of them that ends within 30 days. At start, at each reload, once a day.
     void warn_of_certificates();
     void warn_daily();
+    std::string degraded() const { return copies ? copies->degraded() : std::string(); }
     std::string option(std::string_view plugin, std::string_view key) const;
 
     config::config settings;
@@ -76,6 +79,7 @@ struct broker::house {
     std::function<void(reload_answer)> ask_reload;   // broker::on_reload_request
     std::vector<broker::bound> bound;
     std::shared_ptr<net::tls> web_tls;
+    std::unique_ptr<replication> copies;         // none without plugins: nothing to copy
     std::unique_ptr<house_paths> own_paths;
     std::unique_ptr<web_house> web_side;
     std::unique_ptr<sdk::web_service> web;

@@ -3,6 +3,7 @@
 #include "acl/api_key.hpp"
 #include "broker/config/value.hpp"
 #include "broker/handlers/operate.hpp"
+#include "storage/replicate/replicator.hpp"
 #include "storage/sqlite/api_keys.hpp"
 #include "storage/sqlite/audit.hpp"
 
@@ -62,8 +63,12 @@ json::value seconds(std::int64_t ms) { return ms ? json::value(ms / 1000) : json
 
 }
 
-house_paths::house_paths(std::string const& database, handlers::world& world, std::shared_ptr<denials> seen, std::function<bool()> observing)
-    : db_(database), world_(world), denials_(std::move(seen)), observing_(std::move(observing)) {}
+house_paths::house_paths(std::string const& database, handlers::world& world, services s)
+    : db_(database), outbox_(db_, {.wall_ms = wall_ms}), world_(world), services_(std::move(s)), database_(database) {}
+
+house_paths::~house_paths() {
+    if (backup_thread_.joinable()) backup_thread_.join();
+}
 
 std::vector<house_paths::path> const& house_paths::paths() {
     static std::vector<path> const all = {
@@ -77,6 +82,9 @@ std::vector<house_paths::path> const& house_paths::paths() {
         {"config.reload", "POST", "/api/v1/reload", "admin", &house_paths::ask_reload},
         {"acl.observed", "GET", "/api/v1/acl/observed", "admin", &house_paths::observed},
         {"audit.list", "GET", "/api/v1/audit", "admin", &house_paths::list_audit},
+        {"replication.state", "GET", "/api/v1/replication", "viewer", &house_paths::replication},
+        {"replication.schema", "GET", "/api/v1/replication/schema", "admin", &house_paths::replication_schema},
+        {"backup.make", "POST", "/api/v1/backup", "admin", &house_paths::backup},
         {"audit.verify", "GET", "/api/v1/audit/verify", "admin", &house_paths::verify_audit},
     };
     return all;
@@ -223,10 +231,45 @@ void house_paths::explain(admin::request const& r, std::string const&, admin::re
 
 void house_paths::observed(admin::request const&, std::string const&, admin::responder done) {
     json::array list, rules;
-    for (auto const& e : denials_->list())
+    for (auto const& e : services_.denials->list())
         list.push_back(json::object{{"identity", e.user}, {"client_id", e.client_id}, {"action", std::string(word(e.what))}, {"topic", e.topic}, {"rule", e.rule}, {"times", e.times}});
-    for (auto const& [rule, times] : denials_->by_rule()) rules.push_back(json::object{{"rule", rule}, {"times", times}});
-    answer(done, {{"observing", observing_()}, {"denials", std::move(list)}, {"rules", std::move(rules)}, {"overflow", denials_->overflow()}});
+    for (auto const& [rule, times] : services_.denials->by_rule()) rules.push_back(json::object{{"rule", rule}, {"times", times}});
+    answer(done, {{"observing", services_.observing()}, {"denials", std::move(list)}, {"rules", std::move(rules)}, {"overflow", services_.denials->overflow()}});
+}
+
+void house_paths::replication(admin::request const& r, std::string const&, admin::responder done) {
+    if (!services_.replication) return done(admin::problem(404, "replicate.off", "this broker copies nothing", r.request_id));
+    admin::response out;
+    out.body = services_.replication();
+    done(std::move(out));
+}
+
+/// The statements that bring a Postgres up to date: `airmailctl db migrate` runs them with a role that may.
+void house_paths::replication_schema(admin::request const&, std::string const&, admin::responder done) {
+    json::array list;
+    for (auto const& s : storage::replicate::replicator::migration(database_)) list.push_back(json::string(s));
+    admin::response out;
+    out.body = json::serialize(json::object{{"statements", std::move(list)}});
+    done(std::move(out));
+}
+
+void house_paths::backup(admin::request const& r, std::string const&, admin::responder done) {
+    boost::system::error_code ec;
+    auto const body = json::parse(r.body, ec);
+    auto const* o = ec ? nullptr : body.if_object();
+    auto const* to = o ? o->if_contains("directory") : nullptr;
+    if (!to || !to->is_string()) return done(admin::problem(400, "backup.no_directory", "directory: an absolute path on the broker's machine", r.request_id));
+    if (!services_.backup || backing_up_->exchange(true)) return done(admin::problem(409, "backup.busy", "a backup is under way", r.request_id));
+    sq::audit_append(db_, deed(r, "backup.make", std::string(to->as_string())));
+    if (backup_thread_.joinable()) backup_thread_.join();
+    backup_thread_ = std::thread([make = services_.backup, directory = std::string(to->as_string()), busy = backing_up_, id = r.request_id, done = std::move(done)] {
+        admin::response out;
+        try {
+            out.body = make(directory);
+        } catch (std::exception const& e) { out = admin::problem(500, "backup.failed", e.what(), id); }
+        busy->store(false);
+        done(std::move(out));
+    });
 }
 
 void house_paths::list_audit(admin::request const& r, std::string const&, admin::responder done) {
@@ -248,7 +291,7 @@ void house_paths::list_certificates(admin::request const& r, std::string const&,
     auto const text = parameter(r, "days");
     std::int64_t const within = text.empty() ? certificate_alarm_days : std::atoll(text.c_str());
     json::array servers;
-    for (auto const& c : certificates ? certificates() : std::vector<certificate_row>{}) {
+    for (auto const& c : services_.certificates ? services_.certificates() : std::vector<certificate_row>{}) {
         json::object o{{"listener", c.listener}, {"not_after", c.not_after}, {"days_left", days_left(c.not_after, now)}, {"alarm", days_left(c.not_after, now) < certificate_alarm_days}};
         if (c.lists) o["revoked"] = c.revoked, o["lists"] = c.lists, o["next_update"] = c.next_update;
         servers.push_back(std::move(o));
@@ -268,9 +311,9 @@ void house_paths::list_certificates(admin::request const& r, std::string const&,
 }
 
 void house_paths::ask_reload(admin::request const& r, std::string const&, admin::responder done) {
-    if (!reload) return done(admin::problem(501, "broker.no_reload", "the program around this broker takes no reload from here", r.request_id));
+    if (!services_.reload) return done(admin::problem(501, "broker.no_reload", "the program around this broker takes no reload from here", r.request_id));
     sq::audit_append(db_, deed(r, "config.reload", "configuration"));
-    reload([done](std::vector<std::string> said) {
+    services_.reload([done](std::vector<std::string> said) {
         json::array lines;
         for (auto& line : said) lines.emplace_back(std::move(line));
         answer(done, {{"lines", std::move(lines)}});

@@ -7,11 +7,15 @@
 #include "broker/certificates.hpp"
 #include "broker/denials.hpp"
 #include "broker/handlers/world.hpp"
+#include "storage/outbox/outbox.hpp"
 #include "storage/sqlite/db.hpp"
 
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <unordered_map>
 
 namespace airmail {
@@ -19,10 +23,18 @@ namespace airmail {
 /// Owned by the broker.
 class house_paths {
 public:
+    /// What the broker does for us. `backup` takes its time, runs on a thread of its own and throws with one line.
+    struct services {
+        std::function<std::string()> replication;                       // JSON
+        std::function<std::string(std::string const& directory)> backup;
+        std::shared_ptr<airmail::denials> denials;                               // what acl_mode observe let through
+        std::function<bool()> observing;                                // is it set now?
+        std::function<std::vector<certificate_row>()> certificates;     // those we show; called on the HTTP thread
+        std::function<void(std::function<void(std::vector<std::string>)>)> reload;   // the answer may come on any thread; empty: nobody can
+    };
     /// `database` is registry.db, already migrated.
-    /// @param seen       what acl_mode observe let through
-    /// @param observing  is it set now?
-    house_paths(std::string const& database, handlers::world& world, std::shared_ptr<denials> seen, std::function<bool()> observing);
+    house_paths(std::string const& database, handlers::world& world, services s = {});
+    ~house_paths();
 
     /// `ref` of the match is not 0 when the path is ours.
     admin::route_match match(std::string_view verb, std::string_view path) const;
@@ -32,10 +44,6 @@ public:
 
     /// The paths as methods, for whoever lists them.
     std::vector<sdk::web_method> methods() const;
-    /// The certificates we show. Called on the HTTP thread.
-    std::function<std::vector<certificate_row>()> certificates;
-    /// Asks for a reload; the answer may come on any thread. Empty: nobody can.
-    std::function<void(std::function<void(std::vector<std::string>)>)> reload;
 
 private:
     using handler = void (house_paths::*)(admin::request const&, std::string const& id, admin::responder);
@@ -52,13 +60,19 @@ private:
     void ask_reload(admin::request const& r, std::string const&, admin::responder done);
     void observed(admin::request const& r, std::string const&, admin::responder done);
     void list_audit(admin::request const& r, std::string const&, admin::responder done);
+    void replication(admin::request const& r, std::string const&, admin::responder done);
+    void replication_schema(admin::request const& r, std::string const&, admin::responder done);
+    void backup(admin::request const& r, std::string const&, admin::responder done);
     void verify_audit(admin::request const& r, std::string const&, admin::responder done);
 
     struct remembered { admin::caller who; std::int64_t until_ms = 0; };
     storage::sqlite::db db_;
+    storage::outbox outbox_;                              // keys and audit are copied outside, too
     handlers::world& world_;
-    std::shared_ptr<denials> denials_;
-    std::function<bool()> observing_;
+    services services_;
+    std::string const database_;
+    std::thread backup_thread_;                           // one backup at a time
+    std::shared_ptr<std::atomic<bool>> backing_up_ = std::make_shared<std::atomic<bool>>(false);
     std::unordered_map<std::string, remembered> known_;   // bound 1,000: then it starts afresh
 };
 

@@ -21,7 +21,7 @@ public:
         house_paths& house;
         storage::firmware::firmware_store& images;
         std::uint64_t upload_bytes_max = 0;
-        std::function<std::string()> not_ready;
+        std::function<std::string()> not_ready, degraded;
         sdk::web_service* web = nullptr;   // the dashboard, when there is one
     };
     explicit rest(parts p) : parts_(std::move(p)) {}
@@ -33,6 +33,7 @@ public:
     std::unique_ptr<admin::upload> begin_upload(std::string& why) override;
     std::string metrics() override;
     std::string not_ready() override { return parts_.not_ready(); }
+    std::string degraded() override { return parts_.degraded ? parts_.degraded() : std::string(); }
 
 private:
     void call_method(host::route_match const& to, admin::request r, admin::responder done);

@@ -55,6 +55,8 @@ public:
     virtual std::string metrics() = 0;
     /// Why the broker is not ready, one reason a line; empty = ready.
     virtual std::string not_ready() = 0;
+    /// What works less well than it should although the broker is ready, one reason a line.
+    virtual std::string degraded() { return {}; }
 };
 
 }

@@ -64,7 +64,15 @@ response health(backend& b, request const& r) {
     } else if (r.path == "/readyz") {
         out.body = b.not_ready();
         out.status = out.body.empty() ? 200 : 503;
-        if (out.body.empty()) out.body = "ready\n";
+        if (out.body.empty()) {
+            out.body = "ready\n";
+            auto const less = b.degraded();
+            for (std::size_t at = 0; at < less.size();) {
+                auto const end = std::min(less.find('\n', at), less.size());
+                out.body += "degraded: " + less.substr(at, end - at) + "\n";
+                at = end + 1;
+            }
+        }
     } else {
         return problem(404, "http.not_found", "this address serves /metrics, /healthz and /readyz", r.request_id);
     }

@@ -84,6 +84,7 @@ void parser::finish() {
     for (auto const& b : out_.bridges_)
         if (b.tls() && b.insecure) out_.findings_.push_back({finding::grade::warning, b.file, b.line, "connection " + b.name + ": bridge_insecure true: whoever holds any certificate of that CA can pose as the other broker"});
     check_overlap(out_.listeners_, out_.findings_);
+    check_secrets(out_, out_.findings_);
     if (!out_.flag("strict")) return;
     for (auto& f : out_.findings_)
         if (f.weight == finding::grade::warning) f.weight = finding::grade::error, f.text += " (strict)";

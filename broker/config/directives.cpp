@@ -21,6 +21,7 @@ std::vector<group> const& groups() {
         {"Airmail: devices, store, HTTP, metrics, plugins", tables::airmail()},
         {"Airmail: limits", tables::limits()},
         {"Airmail: updates", tables::updates()},
+        {"Airmail: replication", tables::replication()},
         {"Bridges", tables::bridges()},
     };
     return all;

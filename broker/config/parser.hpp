@@ -53,6 +53,8 @@ private:
 /// What is wrong or risky across lines: a device listener without a CA, plain text on all addresses.
 void check_listener(listener const& l, std::vector<finding>& out);
 /// The same address twice.
+/// Passwords that stand in the configuration itself.
+void check_secrets(section const& c, std::vector<finding>& out);
 void check_overlap(std::vector<listener> const& all, std::vector<finding>& out);
 
 }

@@ -13,5 +13,6 @@ std::span<directive const> bridges();      // Mosquitto's `connection` blocks
 std::span<directive const> airmail();      // ours: devices, shards, store, TLS, HTTP, metrics, plugins
 std::span<directive const> limits();       // ours: limit_*
 std::span<directive const> updates();      // ours: ota_*
+std::span<directive const> replication();  // ours: replicate_*
 
 }

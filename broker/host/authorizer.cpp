@@ -12,7 +12,7 @@ bool declares(instance const& i, std::string_view table) {
     return std::any_of(i.what.tables.begin(), i.what.tables.end(), [&](auto const& t) { return t.name == table; });
 }
 
-bool of_the_house(std::string_view table) { return table.starts_with("airmail_") || table == "outbox" || table == "audit_log" || table == "api_keys" || table == "users"; }
+bool of_the_house(std::string_view table) { return table.starts_with("airmail_") || table == "outbox" || table == "outbox_folded" || table == "audit_log" || table == "api_keys" || table == "users"; }
 
 }
 

@@ -139,7 +139,7 @@ sdk::table_decl table(place at, json::value const& v) {
     t.name = r.required("name"), t.primary_key = r.required("primary_key"), t.replicated = r.flag("replicated", true);
     if (!identifier(t.name)) r.at().in("name").fail("must be of letters, digits and _");
     if (t.name.starts_with("airmail_") || t.name.starts_with("sqlite_")) r.at().in("name").fail("names beginning airmail_ and sqlite_ are taken");
-    t.migrations = r.texts("migrations");
+    t.migrations = r.texts("migrations"), t.folded = r.text("folded");
     if (t.migrations.empty()) r.at().in("migrations").fail("needs at least the CREATE TABLE");
     r.nothing_else();
     return t;

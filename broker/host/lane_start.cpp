@@ -10,6 +10,23 @@ namespace airmail::host {
 
 namespace sqlite = storage::sqlite;
 
+namespace {
+
+/// "a, b" -> a and b.
+std::vector<std::string> listed(std::string_view rest) {
+    std::vector<std::string> out;
+    while (!rest.empty()) {
+        auto part = rest.substr(0, rest.find(','));
+        rest.remove_prefix(std::min(rest.size(), part.size() + 1));
+        while (!part.empty() && part.front() == ' ') part.remove_prefix(1);
+        while (!part.empty() && part.back() == ' ') part.remove_suffix(1);
+        out.emplace_back(part);
+    }
+    return out;
+}
+
+}
+
 lane::lane(std::string name, bool shared, environment& env)
     : name_(std::move(name)), shared_(shared), env_(env), durable_(env.options.durable_max), loose_(env.options.loose_max),
       events_(env.options.events_max) {}
@@ -38,6 +55,8 @@ void lane::open() {
         {1, "numbers of plugins", "CREATE TABLE airmail_plugins(number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE) STRICT"}};
     sqlite::migrate(*db_, "host", own, env_.options.wall_ms());
     outbox_ = std::make_unique<storage::outbox>(*db_, storage::outbox_options{.wall_ms = env_.options.wall_ms});
+    for (auto const* table : {"audit_log", "users", "api_keys"})       // the house's own, copied like any plugin's
+        storage::install_outbox_triggers(*db_, {table, {}, {}, {}, 1, true});
     tx_ = std::make_unique<steps>(*db_);
     db_->authorizer([this](sqlite::action const& a) { return may(a); });
     auto lsn = static_cast<storage::lsn>(db_->integer("SELECT max(lsn) FROM airmail_applied WHERE lane = ?", {name_}));
@@ -77,15 +96,7 @@ void lane::migrate(instance& i) {
                 storage::remove_outbox_triggers(*db_, t.name);
                 continue;
             }
-            std::vector<std::string> key;
-            for (std::string_view rest = t.primary_key; !rest.empty();) {
-                auto part = rest.substr(0, rest.find(','));
-                rest.remove_prefix(std::min(rest.size(), part.size() + 1));
-                while (!part.empty() && part.front() == ' ') part.remove_prefix(1);
-                while (!part.empty() && part.back() == ' ') part.remove_suffix(1);
-                key.emplace_back(part);
-            }
-            storage::install_outbox_triggers(*db_, {t.name, key, {}});
+            storage::install_outbox_triggers(*db_, {t.name, listed(t.primary_key), {}, listed(t.folded), std::int64_t(t.migrations.size()), i.built_in});
         }
     } catch (sqlite::error const& e) {
         db_->scope(0), i.migrating = false;

@@ -63,6 +63,7 @@ inline void write(std::string& out, table_decl const& t) {
     object_writer o{out};
     o.text("name", t.name), o.text("primary_key", t.primary_key), o.flag("replicated", t.replicated);
     o.list("migrations", t.migrations, [&](std::string const& m) { append_json(out, m); });
+    if (!t.folded.empty()) o.text("folded", t.folded);
 }
 
 inline void write(std::string& out, method_decl const& m) {

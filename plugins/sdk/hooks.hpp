@@ -34,10 +34,12 @@ struct topic_decl {
 };
 
 /// One table: migrations run in order, each once, in a transaction. `replicated` tables get triggers that write the outbox.
+/// `folded` ("last_seen" or "a,b"): columns that only grow and change often; a change of these alone leaves one row a key.
 struct table_decl {
     std::string name, primary_key;
     bool replicated = true;
     std::vector<std::string> migrations;
+    std::string folded;
 };
 
 /// One method of the table that REST, GraphQL, the CLI and other plugins call. `verb` and `path` ("/api/v1/campaigns/{id}")

@@ -7,6 +7,8 @@ find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(LMDB REQUIRED IMPORTED_TARGET lmdb)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(LIBPQ REQUIRED IMPORTED_TARGET libpq)
+pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis)
 pkg_check_modules(SPDLOG REQUIRED IMPORTED_TARGET spdlog)
 pkg_check_modules(ARGON2 REQUIRED IMPORTED_TARGET libargon2)
 find_path(DOCTEST_INCLUDE doctest/doctest.h REQUIRED)
@@ -19,7 +21,7 @@ add_library(airmail::doctest ALIAS airmail_doctest)
 
 # Asio and Beast are compiled once, here. The definitions are PUBLIC: a translation unit that saw the headers
 # without them would break the one-definition rule.
-add_library(airmail_asio STATIC ${PROJECT_SOURCE_DIR}/tools/cmake/asio_once.cpp)
+add_library(airmail_asio STATIC ${PROJECT_SOURCE_DIR}/tools/cmake/asio_once.cpp ${PROJECT_SOURCE_DIR}/tools/cmake/asio_ssl_once.cpp)
 target_compile_definitions(airmail_asio PUBLIC
     BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_NO_TS_EXECUTORS)
 target_link_libraries(airmail_asio PUBLIC Boost::headers OpenSSL::SSL OpenSSL::Crypto Threads::Threads)

@@ -197,3 +197,92 @@ TEST_CASE("without a destination the newest rows stay to be looked at, and no mo
     CHECK(f.box.read("postgres", 10).empty());
     CHECK(f.box.destinations().at(0).needs_snapshot);
 }
+
+TEST_CASE("a change of folded columns alone leaves one row a key, however often, and none in the outbox") {
+    fixture f;
+    f.d.script("CREATE TABLE clocks(id TEXT PRIMARY KEY, seen INTEGER, name TEXT) STRICT");
+    install_outbox_triggers(f.d, {"clocks", {}, {}, {"seen"}});
+    f.reads_from_the_start("postgres");
+    f.d.exec("INSERT INTO clocks VALUES('a', 1, 'x'), ('b', 1, 'x')");
+    for (int i = 2; i < 100; ++i) f.d.exec("UPDATE clocks SET seen = ?", {std::int64_t{i}});
+    CHECK(f.all().size() == 2);
+    auto rows = f.box.read_folded(0, 10);
+    REQUIRE(rows.size() == 2);
+    CHECK(rows[0].row == R"({"id":"a","seen":99})");
+    CHECK(rows[1].n > rows[0].n);
+    f.d.exec("UPDATE clocks SET seen = 200 WHERE id = 'a'");          // the newest change has the newest number
+    CHECK(f.box.read_folded(rows[1].n, 10).size() == 1);
+    f.d.exec("UPDATE clocks SET seen = 201, name = 'y' WHERE id = 'a'");
+    CHECK(f.all().size() == 3);                                       // with another column it is a row like any other
+    f.d.exec("DELETE FROM clocks WHERE id = 'a'");
+    CHECK(f.box.read_folded(0, 10).size() == 1);
+}
+
+TEST_CASE("compaction keeps the last row of each key, in order") {
+    fixture f(100'000);
+    f.reads_from_the_start("postgres");
+    f.d.exec("INSERT INTO devices(device_id, model) VALUES('a', '0'), ('b', '0')");
+    for (int i = 1; i <= 50; ++i) f.d.exec("UPDATE devices SET model = ?", {std::to_string(i)});
+    f.d.exec("DELETE FROM devices WHERE device_id = 'b'");
+    while (f.box.compact(7)) {}
+    auto e = f.all();
+    REQUIRE(e.size() == 2);
+    CHECK(e[0].pk == R"(["a"])");
+    CHECK(e[0].row.find(R"("model":"50")") != std::string::npos);
+    CHECK(e[1].op == 'D');
+    CHECK(f.box.compacted() == 101);
+    CHECK(f.box.size() == 2);
+}
+
+TEST_CASE("rows are kept for a snapshot under way, and a snapshot over which the outbox was dropped does not count") {
+    fixture f(10);
+    f.box.add_destination("postgres");
+    auto from = f.box.snapshot_begin("postgres");
+    f.d.exec("INSERT INTO devices(device_id) VALUES('a')");
+    f.box.trim();
+    CHECK(f.box.snapshot_taken("postgres", from));
+    CHECK(f.all().size() == 1);
+    from = f.box.snapshot_begin("postgres");
+    for (int i = 0; i < 20; ++i) f.d.exec("INSERT INTO devices(device_id) VALUES(?)", {std::to_string(i)});
+    f.box.trim();
+    CHECK(f.box.size() == 0);
+    CHECK_FALSE(f.box.snapshot_taken("postgres", from));
+    CHECK(f.all().empty());
+    CHECK(f.box.snapshot_taken("postgres", f.box.snapshot_begin("postgres")));
+}
+
+TEST_CASE("a destination that was put back reads again from where it is, if the rows are still there") {
+    fixture f;
+    f.reads_from_the_start("postgres");
+    f.reads_from_the_start("redis");
+    for (int i = 0; i < 5; ++i) f.d.exec("INSERT INTO devices(device_id) VALUES(?)", {std::to_string(i)});
+    f.box.advance("postgres", 4);
+    CHECK(f.box.resume("postgres", 2));
+    CHECK(f.all().size() == 3);
+    f.box.advance("postgres", 5), f.box.advance("redis", 3);
+    f.box.trim();
+    CHECK_FALSE(f.box.resume("postgres", 1));
+    CHECK(f.box.resume("postgres", 3));
+}
+
+TEST_CASE("a new epoch's numbers are greater than any before, and everybody is filled anew") {
+    fixture f;
+    f.reads_from_the_start("postgres");
+    f.d.exec("INSERT INTO devices(device_id) VALUES('a')");
+    f.box.begin_epoch_after(12345);
+    CHECK(f.box.size() == 0);
+    f.d.exec("INSERT INTO devices(device_id) VALUES('b')");
+    CHECK(f.box.last() == (std::int64_t{1} << 40) + 1);
+    CHECK(f.box.destinations()[0].needs_snapshot);
+}
+
+TEST_CASE("what a destination refuses is set aside with its words, once") {
+    fixture f;
+    f.reads_from_the_start("postgres");
+    f.d.exec("INSERT INTO devices(device_id) VALUES('a')");
+    auto e = f.all();
+    f.box.set_aside("postgres", e[0], "first");
+    f.box.set_aside("postgres", e[0], "second");
+    CHECK(f.box.poison_rows("postgres") == 1);
+    CHECK(std::get<std::string>(f.d.scalar("SELECT reason FROM airmail_outbox_poison")) == "second");
+}

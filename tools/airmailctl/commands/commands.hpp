@@ -31,6 +31,8 @@ void add_audit(CLI::App& app, context& c);
 void add_alert(CLI::App& app, context& c);
 void add_user(CLI::App& app, context& c);
 void add_migrate(CLI::App& app, context& c);
+void add_db(CLI::App& app, context& c);
+void add_backup(CLI::App& app, context& c);
 
 /// Adds a subcommand whose options live as long as the program: `make` gets the subcommand and a fresh options object.
 template <class Options, class Make, class Run>
