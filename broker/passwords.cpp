@@ -88,9 +88,9 @@ bool passwords::run(std::function<void()> job) {
     return true;
 }
 
-std::optional<acl::scram_verifier> passwords::scram(std::string_view user) const {
+std::optional<acl::scram_verifier> passwords::scram(std::uint16_t listener, std::string_view user) const {
     std::unique_lock hold(lock_);
-    auto const file = file_;
+    auto const file = file_of(listener);
     hold.unlock();
     return file ? file->scram(user) : std::nullopt;
 }

@@ -8,9 +8,13 @@
 
 namespace airmail::handlers {
 
+acl::scram_exchange::look_up mqtt::verifiers_of(peer& from) const {
+    return [this, port = from.rules().port](std::string_view user) { return world_.scram(port, user); };
+}
+
 void mqtt::begin_proof(peer& from, std::unique_ptr<hello> h, codec::connect_view const& c) {
     auto proof = std::make_unique<acl::scram_exchange>();
-    auto const answer = proof->begin(as_text(c.props.auth_data), world_.scram);
+    auto const answer = proof->begin(as_text(c.props.auth_data), verifiers_of(from));
     if (answer.empty() || (c.user_name && *c.user_name != proof->user())) {
         metric::proofs_bad.add(), metric::refused_login.add();
         return refuse_connect(from, c.protocol, codec::reason::not_authorized, "SCRAM could not begin");  // [MQTT-4.12.0-4]
@@ -92,7 +96,7 @@ bool mqtt::on_auth(peer& from, codec::frame const& f) {
     };
     if (under_way == proofs_.end()) {
         auto& proof = proofs_[number];
-        auto const answer = proof.begin(as_text(p->props.auth_data), world_.scram);
+        auto const answer = proof.begin(as_text(p->props.auth_data), verifiers_of(from));
         // Somebody else's right password does not make this session theirs.
         if (answer.empty() || proof.user() != s.name()) return refuse();
         return say_auth(from, codec::reason::continue_authentication, answer) || bad(from, codec::reason::packet_too_large, "AUTH");

@@ -109,6 +109,8 @@ private:
     void complete(pending_ack& a);
     bool on_unsubscribe(peer& from, codec::frame const& f);
     bool on_disconnect(peer& from, codec::frame const& f);
+    /// The password file of the listener that a peer came in by.
+    acl::scram_exchange::look_up verifiers_of(peer& from) const;
     void begin_proof(peer& from, std::unique_ptr<hello> h, codec::connect_view const& c);
     bool packet_before_connack(peer& from, parked& waiting, codec::frame const& f);
     bool prove(peer& from, parked& waiting, codec::frame const& f);

@@ -3,6 +3,7 @@
 #include "broker/codec/connack.hpp"
 #include "broker/codec/connect.hpp"
 #include "broker/handlers/home.hpp"
+#include "broker/handlers/words.hpp"
 #include "broker/net/counters.hpp"
 
 namespace airmail::net {
@@ -21,18 +22,18 @@ greeting greet(byte_view read, std::size_t packet_bytes_max) {
     // [MQTT-3.1.4-1] and [MQTT-3.1.2-1]: a CONNACK may say why; a malformed CONNECT of 3.x is closed without one.
     auto const answer_in = codec::answer_version(f->body);
     if (answer_in == codec::version::v5 || c.error() == codec::reason::unsupported_protocol_version ||
-        c.error() == codec::reason::client_identifier_not_valid)
-        codec::encode(g.answer, codec::connack_view{.code = c.error()}, answer_in);
+        c.error() == codec::reason::client_identifier_not_valid) {
+        codec::connack_view said{.code = c.error()};
+        said.props.explain(handlers::words(c.error()));
+        codec::encode(g.answer, said, answer_in);
+    }
     return refuse(codec::name(c.error()));
 }
 
 unsigned home_of(hub& here, arrival& a, codec::connect_view const& c) {
     auto const& others = here.others();
-    std::string_view id = c.client_id;
-    if (id.empty()) {
-        a.assigned_id = others.assign_client_id();  // [MQTT-3.1.3-6]
-        id = a.assigned_id;
-    }
+    if (c.client_id.empty()) a.assigned_id = a.from->rules->auto_id_prefix + others.assign_client_id();  // [MQTT-3.1.3-6]
+    auto const id = handlers::client_id_of(*a.from->rules, c, a.assigned_id);
     auto const key = handlers::key_of(*a.from->rules, a.certificate.get(), c, id);
     return static_cast<unsigned>(others.hash(key) % here.shard().count());
 }

@@ -126,7 +126,7 @@ struct house {
     house() {
         world.store = &store;
         world.wall_s = [] { return std::int64_t{1'790'000'000}; };
-        world.scram = [](std::string_view) { return acl::scram_verifier{4096, "0123456789abcdef", std::string(32, 'k'), std::string(32, 's')}; };
+        world.scram = [](std::uint16_t, std::string_view) { return acl::scram_verifier{4096, "0123456789abcdef", std::string(32, 'k'), std::string(32, 's')}; };
         world.limits.shared_groups = 2;
         for (unsigned i = 0; i < 2; ++i) protocols.push_back(handlers::make_protocol(shards[i], world));
         for (std::size_t i = 0; i < clients.size(); ++i) {

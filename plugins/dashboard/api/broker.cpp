@@ -14,7 +14,7 @@ using graphql::field_error;
 namespace {
 
 constexpr std::string_view alert_columns = "SELECT alert_id, severity, kind, nullif(campaign_id, ''), nullif(serial_no, ''), text, count, at, last_at, acknowledged_at, acknowledged_by FROM alerts ";
-constexpr std::initializer_list<std::string_view> alert_names = {"alert_id", "severity", "kind", "campaign_id", "serial_no", "text", "count", "at~", "last_at~", "acknowledged_at~", "acknowledged_by"};
+const std::initializer_list<std::string_view> alert_names = {"alert_id", "severity", "kind", "campaign_id", "serial_no", "text", "count", "at~", "last_at~", "acknowledged_at~", "acknowledged_by"};
 
 std::int64_t page_of(json::object const& a, std::int64_t otherwise) {
     auto n = number_of(a, "first", otherwise);
