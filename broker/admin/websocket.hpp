@@ -15,17 +15,6 @@
 #include <boost/beast/websocket.hpp>
 #include <deque>
 
-namespace airmail::net {
-
-// Beast asks these of a stream it does not know, by argument-dependent look-up.
-inline void beast_close_socket(tls_stream& s) { s.close(); }
-inline void teardown(boost::beast::role_type, tls_stream& s, boost::system::error_code& ec) { ec = {}, s.close(); }
-template <class Handler> void async_teardown(boost::beast::role_type, tls_stream& s, Handler&& handler) {
-    s.async_shutdown(std::forward<Handler>(handler));
-}
-
-}
-
 namespace airmail::admin {
 
 template <class Stream> class websocket_peer final : public sdk::web_socket, public std::enable_shared_from_this<websocket_peer<Stream>> {

@@ -22,7 +22,7 @@ std::int64_t page_of(json::object const& a, std::string_view key, std::int64_t o
 
 constexpr std::string_view firmware_columns = "SELECT firmware_id, version, model, models, file_url, checksum, size_bytes, image_bytes, security_counter, min_from_version, manifest <> '', uploaded_at, "
                                               "uploaded_by FROM firmware ";
-constexpr std::initializer_list<std::string_view> firmware_names = {"firmware_id", "version", "model", "models{", "file_url", "checksum", "size_bytes", "image_bytes", "security_counter",
+const std::initializer_list<std::string_view> firmware_names = {"firmware_id", "version", "model", "models{", "file_url", "checksum", "size_bytes", "image_bytes", "security_counter",
                                                                     "min_from_version", "signed?", "uploaded_at~", "uploaded_by"};
 
 constexpr std::string_view count_columns = "count(*), sum(status = 'pending'), sum(status = 'downloading'), sum(status = 'installing'), sum(status = 'completed'), sum(status = 'failed'), "

@@ -19,12 +19,12 @@ namespace {
 constexpr std::string_view device_columns =
     "SELECT device_id, serial_no, model, current_firmware, last_seen, status, registration, ever_seen, keys_version, security_counter, boot_slot, created_at, updated_at, "
     "(SELECT json_group_array(tag) FROM device_tags t WHERE t.device_id = d.device_id) FROM devices d ";
-constexpr std::initializer_list<std::string_view> device_names = {"device_id", "serial_no", "model", "current_firmware", "last_seen~", "status", "registration", "ever_seen?", "keys_version",
+const std::initializer_list<std::string_view> device_names = {"device_id", "serial_no", "model", "current_firmware", "last_seen~", "status", "registration", "ever_seen?", "keys_version",
                                                                   "security_counter", "boot_slot", "created_at~", "updated_at~", "tags{"};
 constexpr std::string_view update_columns =
     "SELECT campaign_id, device_id, serial_no, status, stage, reason, error_message, attempt, command_id, from_version, to_version, nullif(progress, -1), bytes, started_at, completed_at, "
     "updated_at, live, rowid, failed_version FROM campaign_devices ";
-constexpr std::initializer_list<std::string_view> update_names = {"campaign_id", "device_id", "serial_no", "status", "stage", "reason", "error_message", "attempt", "command_id", "from_version",
+const std::initializer_list<std::string_view> update_names = {"campaign_id", "device_id", "serial_no", "status", "stage", "reason", "error_message", "attempt", "command_id", "from_version",
                                                                   "to_version", "progress", "bytes", "started_at~", "completed_at~", "updated_at~", "live?", "rowid", "failed_version"};
 
 /// The wire has "1 to 200" for pages; GraphQL's Int may be less.
@@ -172,7 +172,7 @@ json::value resolvers::device_timeline(call const& f) {
     std::int64_t before = INT64_MAX;
     if (!after.empty()) before = std::atoll(after.c_str());
     auto serial = text_of(f.parent, "serial_no"), id = text_of(f.parent, "device_id");
-    constexpr std::initializer_list<std::string_view> names = {"at_ms", "kind", "text", "campaign_id", "status", "stage", "reason", "detail"};
+    const std::initializer_list<std::string_view> names = {"at_ms", "kind", "text", "campaign_id", "status", "stage", "reason", "detail"};
     // Only campaigns the device was in: their events are indexed by campaign and seq.
     auto rows = db_.objects("SELECT e.at, 'UPDATE', 'Update ' || e.to_status || CASE e.stage WHEN e.to_status THEN '' ELSE ' (' || e.stage || ')' END || CASE e.reason WHEN '' THEN '' ELSE ': ' || e.reason END, "
                             "e.campaign_id, e.to_status, e.stage, e.reason, e.detail FROM campaign_devices c JOIN campaign_events e ON e.campaign_id = c.campaign_id AND e.serial_no = c.serial_no "

@@ -44,11 +44,11 @@ TEST_CASE("a token is believed only whole, ours, and in its time [J02]") {
     token_claims c{"u1", "ada", "admin", "j", 1000, 1900, 7};
     auto token = key.sign(c).value();
     auto back = key.verify(token, 1000);
-    REQUIRE(back);
+    REQUIRE(back.has_value());
     CHECK(back->name == "ada");
     CHECK(back->generation == 7);
-    CHECK(token_key::parse(key.pem()).value().verify(token, 1000));
-    CHECK_FALSE(other.verify(token, 1000));
+    CHECK(token_key::parse(key.pem()).value().verify(token, 1000).has_value());
+    CHECK_FALSE(other.verify(token, 1000).has_value());
     CHECK(key.verify(token, 1900).error() == airmail::acl::errc::expired_key);
     CHECK(key.verify(token, 900).error() == airmail::acl::errc::expired_key);     // nbf in the future
     // The header's words: whoever signs with something else than our key is refused, whatever he writes there.
@@ -60,15 +60,15 @@ TEST_CASE("a token is believed only whole, ours, and in its time [J02]") {
         unsigned n = 0;
         auto pem = key.pem();
         HMAC(EVP_sha256(), pem.data(), static_cast<int>(pem.size()), reinterpret_cast<unsigned char const*>(head.data()), head.size(), mac, &n);
-        CHECK_FALSE(key.verify(head + ".", 1000));
-        CHECK_FALSE(key.verify(head + "." + fw::to_base64url({mac, n}), 1000));
+        CHECK_FALSE(key.verify(head + ".", 1000).has_value());
+        CHECK_FALSE(key.verify(head + "." + fw::to_base64url({mac, n}), 1000).has_value());
     }
     for (std::size_t i = 0; i < token.size(); ++i) {
         auto bent = token;
         bent[i] = bent[i] == 'A' ? 'B' : 'A';
-        CHECK_FALSE(key.verify(bent, 1000));
+        CHECK_FALSE(key.verify(bent, 1000).has_value());
     }
-    CHECK_FALSE(key.verify(std::string(100'000, 'a'), 1000));
+    CHECK_FALSE(key.verify(std::string(100'000, 'a'), 1000).has_value());
 }
 
 TEST_CASE("a user's token dies with any change of the user [J03]") {
@@ -78,14 +78,14 @@ TEST_CASE("a user's token dies with any change of the user [J03]") {
     CHECK(h.all->authenticate(token)->role == "viewer");
     h.all->add("root", "hash", "admin", h.root, "r");
     h.all->set_role("ada", "operator", h.root, "r");
-    CHECK_FALSE(h.all->authenticate(token));
+    CHECK_FALSE(h.all->authenticate(token).has_value());
     token = h.all->access_token(*h.all->by_name("ada"));
     CHECK(h.all->authenticate(token)->role == "operator");
     h.all->set_disabled("ada", true, h.root, "r");
-    CHECK_FALSE(h.all->authenticate(token));
+    CHECK_FALSE(h.all->authenticate(token).has_value());
     h.now += 901'000;
     h.all->set_disabled("ada", false, h.root, "r");
-    CHECK_FALSE(h.all->authenticate(token));
+    CHECK_FALSE(h.all->authenticate(token).has_value());
 }
 
 TEST_CASE("the last admin cannot be taken away") {
