@@ -44,8 +44,9 @@ TEST_CASE("B24 twenty subscribers that stop reading are cut by name, memory stay
     std::size_t most = 0;
     int got = 0;
     for (int batch = 0; batch < 200; ++batch) {
+        auto const topic = "flood/" + std::to_string(batch);  // named: a publication only views it
         for (int i = 0; i < 50; ++i) {
-            client::publication const p{.topic = "flood/" + std::to_string(batch), .payload = payload, .qos = static_cast<std::uint8_t>(i == 49)};
+            client::publication const p{.topic = topic, .payload = payload, .qos = static_cast<std::uint8_t>(i == 49)};
             auto const sent = publisher.publish(p);
             REQUIRE_MESSAGE(sent.has_value(), "batch " << batch << " message " << i << ": " << (sent ? "" : sent.error().message()) << ", "
                                                        << (publisher.closed() ? publisher.closed()->detail : "") << "\n" << d.said());
