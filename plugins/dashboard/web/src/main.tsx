@@ -1,11 +1,23 @@
 import './styles/index.css';
-import { createTheme, MantineProvider } from '@mantine/core';
+import { Checkbox, createTheme, defaultVariantColorsResolver, MantineProvider, Radio, type VariantColorsResolver } from '@mantine/core';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { z } from 'zod';
 import { App } from './app';
 
-const theme = createTheme({ cursorType: 'pointer', respectReducedMotion: true, defaultRadius: 8 });
+// What stands on the accent has the accent's own contrast colour: the accent of the dark scheme is light.
+const variantColorResolver: VariantColorsResolver = (input) => {
+  const colors = defaultVariantColorsResolver(input);
+  return input.variant === 'filled' ? { ...colors, color: 'var(--on-accent)' } : colors;
+};
+
+const theme = createTheme({
+  cursorType: 'pointer',
+  respectReducedMotion: true,
+  defaultRadius: 8,
+  variantColorResolver,
+  components: { Checkbox: Checkbox.extend({ defaultProps: { iconColor: 'var(--on-accent)' } }), Radio: Radio.extend({ defaultProps: { iconColor: 'var(--on-accent)' } }) },
+});
 
 // Checks are interpreted: compiling them would need eval, which the server's policy forbids.
 z.config({ jitless: true });

@@ -43,13 +43,26 @@ function openSocket(): Socket {
   });
 }
 
-/** A fetch that carries the token, and tries once more with a new one when it was refused. */
-async function fetchWithToken(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
+/** How often a question that came too early (429) is asked again before somebody is told. */
+const patientTimes = 5;
+
+/**
+ * A fetch that carries the token, tries once more with a new one when it was refused, and waits as long as it is told when it
+ * has asked too often: scrolling fast through a long list does.
+ */
+export async function fetchWithToken(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
   const go = (token: string) => fetch(input, { ...init, headers: { ...init.headers, Authorization: `Bearer ${token}` } });
-  const answer = await go(await freshToken());
-  if (answer.status !== 401) return answer;
-  const again = await refresh();
-  return again ? go(again.token) : answer;
+  let answer = await go(await freshToken());
+  if (answer.status === 401) {
+    const again = await refresh();
+    if (again) answer = await go(again.token);
+  }
+  for (let i = 0; answer.status === 429 && i < patientTimes; i++) {
+    const seconds = Math.min(10, Number(answer.headers.get('Retry-After')) || 1);
+    await new Promise((on) => setTimeout(on, seconds * 1000));
+    answer = await go(await freshToken());
+  }
+  return answer;
 }
 
 export function makeClient(): { client: Client; close: () => void } {

@@ -1,6 +1,6 @@
 // The words and colours of states. A colour never stands alone: each tone has its own sign and its word beside it.
 
-import type { CampaignDevice, CampaignStatus, Device, UpdateStatus } from '../api/schema';
+import type { CampaignDevice, CampaignStatus, Device, TimelineEvent, UpdateStatus } from '../api/schema';
 
 /** CSS knows a tone as data-tone; the hues keep apart for all common colour blindness (Okabe and Ito's set). */
 export type Tone = 'good' | 'busy' | 'wait' | 'warn' | 'bad' | 'back' | 'idle';
@@ -15,29 +15,48 @@ export function presence(device: Pick<Device, 'status' | 'ever_seen'>): Said {
   return { ONLINE: { word: 'Online', tone: 'good' as Tone }, OFFLINE: { word: 'Offline', tone: 'idle' as Tone }, UPDATING: { word: 'Updating', tone: 'busy' as Tone } }[device.status];
 }
 
+/** Ends that are nobody's failure: they say how an update was taken back. */
+const takenBack: Record<string, string> = { cancelled: 'Cancelled', superseded: 'Superseded', not_applicable: 'Not applicable', device_removed: 'Device removed' };
+
+const before: Record<string, string> = { admitted: 'Admitted', sent: 'Told to update', delivered: 'Told to update', accepted: 'Accepted', deferred: 'Deferred by the device' };
+
 /** One device's update in the document's words. */
-export function update(row: Pick<CampaignDevice, 'status' | 'stage' | 'progress'>): Said {
+export function update(row: Pick<CampaignDevice, 'status' | 'stage' | 'reason' | 'progress'>): Said {
   switch (row.status) {
     case 'PENDING':
-      return { word: row.stage === 'sent' || row.stage === 'delivered' ? 'Command sent' : 'Waiting', tone: 'wait' };
+      return { word: before[row.stage] ?? 'Waiting', tone: 'wait' };
     case 'DOWNLOADING':
       return { word: row.progress === null ? 'Downloading' : `Downloading ${row.progress} %`, tone: 'busy' };
     case 'INSTALLING':
-      return { word: row.stage === 'probation' ? 'On probation' : 'Installing', tone: 'warn' };
+      return { word: row.stage === 'probation' ? 'On probation' : row.stage === 'rebooting' ? 'Rebooting' : 'Installing', tone: 'warn' };
     case 'COMPLETED':
       return { word: 'Completed', tone: 'good' };
     case 'ROLLBACK':
       return { word: 'Update Failed - Rolled Back', tone: 'back' };
     case 'FAILED':
-      return row.stage === 'cancelled' ? { word: 'Cancelled', tone: 'idle' } : { word: 'Failed', tone: 'bad' };
+      return takenBack[row.reason] ? { word: takenBack[row.reason]!, tone: 'idle' } : { word: 'Failed', tone: 'bad' };
   }
+}
+
+/** Did this update end badly, so that a new attempt may be asked for? */
+export const wentWrong = (row: Pick<CampaignDevice, 'status' | 'reason'>) => row.status === 'ROLLBACK' || (row.status === 'FAILED' && !takenBack[row.reason]);
+
+/** An event of a device's timeline, as a sentence; updates in the words of `update`. */
+export function told(e: Pick<TimelineEvent, 'kind' | 'text' | 'status' | 'stage' | 'reason' | 'detail'>): { text: string; more: string; tone: Tone } {
+  if (e.kind === 'ALERT') return { text: e.text, more: '', tone: 'bad' };
+  if (e.kind === 'SETTING') return { text: e.text, more: e.detail ? `It was ${e.detail}` : '', tone: 'idle' };
+  const status = (e.status ?? '').toUpperCase() as UpdateStatus;
+  const known = walk.some((w) => w.status === status);
+  const said = known ? update({ status, stage: e.stage ?? '', reason: e.reason ?? '', progress: null }) : { word: e.text, tone: updateTone(e.text) };
+  const reason = e.reason && !takenBack[e.reason] ? `: ${plain(e.reason).toLowerCase()}` : '';
+  return { text: said.word + reason, more: e.detail && !/^[{[]/.test(e.detail) ? e.detail : '', tone: said.tone };
 }
 
 /** The tone of the sentence that the broker says about a device's newest update. */
 export function updateTone(sentence: string): Tone {
   if (/rolled back/i.test(sentence)) return 'back';
   if (/fail|refus/i.test(sentence)) return 'bad';
-  if (/download|sent/i.test(sentence)) return 'busy';
+  if (/download|sent|told/i.test(sentence)) return 'busy';
   if (/install|probation|reboot/i.test(sentence)) return 'warn';
   if (/up to date|completed/i.test(sentence)) return 'good';
   return 'wait';

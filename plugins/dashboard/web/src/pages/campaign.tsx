@@ -37,6 +37,7 @@ export default function Campaign() {
   // The newer of what was asked for and what was pushed.
   const c = pushed && pushed.campaign_id === data.campaign.campaign_id && pushed.updated_at >= data.campaign.updated_at ? pushed : data.campaign;
   const state = said(c);
+  const parts = partsOf(c.counters, c.status === 'CANCELLED');
   const show = (status: UpdateStatus) => setParams((p) => withParam(p, 'status', status.toLowerCase()), { replace: true });
   return (
     <Page
@@ -50,13 +51,13 @@ export default function Campaign() {
       <div className="stats">
         <Figure what="Finished" value={percent(c.progress ?? 0)} note={`${count(c.counters.finished)} of ${count(c.counters.total)}`} />
         <Figure what="Under way" value={count(c.counters.in_flight)} note={`at most ${count(c.max_in_flight)} at once`} />
-        <Figure what="Failed" value={percent(c.failure_percent)} tone={c.failure_percent >= 10 ? 'bad' : undefined} note={`${count(c.counters.failed)} failed, ${count(c.counters.rollback)} rolled back`} />
+        <Figure what="Failed" value={percent(c.failure_percent)} tone={c.failure_percent >= 10 ? 'bad' : undefined} note={`${count(c.counters.failed)} ${c.status === 'CANCELLED' ? 'failed or stopped' : 'failed'}, ${count(c.counters.rollback)} rolled back`} />
         <Took campaign={c} />
       </div>
       <Card title="Devices now">
         <div className="stack">
-          <Bar parts={partsOf(c.counters)} label="All devices" />
-          <Legend parts={partsOf(c.counters)} pick={(p) => show(walk.find((w) => w.word === p.word)!.status)} />
+          <Bar parts={parts} label="All devices" />
+          <Legend parts={parts} pick={(p) => show(walk[parts.indexOf(p)]!.status)} />
         </div>
       </Card>
       <Card title="Phases"><Phases campaign={c} /></Card>
@@ -82,7 +83,7 @@ function Took({ campaign: c }: { campaign: D.CampaignDetail }) {
 
 function Failures({ campaign: c }: { campaign: D.CampaignDetail }) {
   return (
-    <Card title="Why devices failed" flush={c.failures.length > 0}>
+    <Card title="Why devices did not update" flush={c.failures.length > 0}>
       {c.failures.length === 0 ? (
         <Empty icon="check" title="None has failed" />
       ) : (

@@ -28,7 +28,7 @@ export default function Devices() {
   return (
     <Page
       title="Devices"
-      lead="Type the beginning of a serial number, or an expression such as model==TX-100;current_firmware=lt=v1.1.0"
+      lead="Every device that has come, was added or was imported"
       aside={
         <>
           <Saved
@@ -54,6 +54,7 @@ export default function Devices() {
             className="wide"
             data-find
             label="Find"
+            description="The beginning of a serial number, or an expression: model==TX-100;current_firmware=lt=v1.1.0"
             placeholder="tx-0001, or tags==lab"
             leftSection={<Icon name="search" size={16} />}
             value={typed}

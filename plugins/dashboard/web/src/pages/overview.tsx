@@ -41,7 +41,7 @@ export function OverviewPage() {
       <Figures fleet={fleet} rate={broker.messages_in_per_s + broker.messages_out_per_s} />
       {fleet.total === 0 && <FirstSteps />}
       <div className="columns wide-left">
-        <Card title="Messages per second" aside={<span className="quiet small">Since this page was opened, at most 10 minutes</span>}>
+        <Card title="Messages per second" aside={<span className="quiet small">Seen by this page, up to 10 min</span>}>
           <Suspense fallback={<div className="chart" />}>
             <Chart columns={series.columns.slice(0, 3)} version={version} lines={chartLines} format={short} label={`Message rate: ${short(broker.messages_in_per_s)} in and ${short(broker.messages_out_per_s)} out per second`} />
           </Suspense>
@@ -60,14 +60,14 @@ function Figures({ fleet, rate }: { fleet: FleetOverview; rate: number }) {
   const ended = fleet.updates_succeeded_24h + fleet.updates_failed_24h;
   return (
     <div className="stats">
-      <Figure what="Online now" icon="plug" value={count(fleet.online + fleet.updating)} unit={`of ${count(fleet.total)}`} note={`${count(fleet.offline)} offline${fleet.never_seen ? `, ${count(fleet.never_seen)} never seen` : ''}`} to="/devices?status=online" />
+      <Figure what="Online now" icon="plug" value={count(fleet.online + fleet.updating)} note={`of ${count(fleet.total)}${fleet.never_seen ? `, ${count(fleet.never_seen)} never seen` : ''}`} to="/devices?status=online" />
       <Figure what="Updating" icon="down" value={count(fleet.updating)} note={`${count(fleet.active_campaigns)} campaign${fleet.active_campaigns === 1 ? '' : 's'} running`} to="/devices?status=updating" />
       <Figure
-        what="Update success, 24 h"
+        what="Update success"
         icon="check"
         value={fleet.update_success_percent === null ? '–' : percent(fleet.update_success_percent)}
         tone={fleet.update_success_percent !== null && fleet.update_success_percent < 90 ? 'bad' : undefined}
-        note={ended ? `${count(fleet.updates_succeeded_24h)} of ${count(ended)} that ended` : 'No update has ended'}
+        note={ended ? `${count(fleet.updates_succeeded_24h)} of ${count(ended)} in 24 h` : 'None ended in 24 h'}
         to="/campaigns"
       />
       <Figure what="Open alerts" icon="alerts" value={count(fleet.open_alerts)} tone={fleet.critical_alerts ? 'bad' : undefined} note={fleet.critical_alerts ? `${count(fleet.critical_alerts)} critical` : 'None critical'} to="/alerts" />

@@ -47,7 +47,7 @@ export default function Users() {
                 <tr key={u.user_id}>
                   <td className="strong">{u.name} {u.name === me && <span className="quiet small">(you)</span>}</td>
                   <td data-label="Role">
-                    <Select aria-label={`Role of ${u.name}`} size="xs" w={210} allowDeselect={false} data={roles} value={u.role} disabled={u.name === me} onChange={async (v) => v && answered(await setRole({ name: u.name, role: v as Role }), `${u.name} is now ${v.toLowerCase()}`) && refresh()} />
+                    <Select aria-label={`Role of ${u.name}`} size="xs" w={130} allowDeselect={false} data={roles.map((r) => ({ value: r.value, label: r.label.split(':')[0]! }))} value={u.role} disabled={u.name === me} onChange={async (v) => v && answered(await setRole({ name: u.name, role: v as Role }), `${u.name} is now ${v.toLowerCase()}`) && refresh()} />
                   </td>
                   <td data-label="State"><Badge tone={u.disabled ? 'idle' : 'good'}>{u.disabled ? 'Disabled' : 'Active'}</Badge></td>
                   <td data-label="Since" className="quiet small"><Ago at={u.created_at} /></td>

@@ -19,7 +19,7 @@ export function AlertList({ alerts, changed }: { alerts: AlertItem[]; changed: (
       </Empty>
     );
   return (
-    <ul className="events">
+    <ul className="events plain">
       {alerts.map((a) => (
         <One key={a.alert_id} alert={a} changed={changed} />
       ))}
@@ -33,7 +33,7 @@ function One({ alert: a, changed }: { alert: AlertItem; changed: () => void }) {
   const [, acknowledge] = useMutation(AcknowledgeAlert);
   const tone = a.severity === 'CRITICAL' ? 'bad' : 'warn';
   return (
-    <li data-tone={tone} style={{ gridTemplateColumns: 'minmax(0, 1fr) auto' }}>
+    <li data-tone={tone}>
       <div className="stack tight">
         <div className="line">
           <Badge tone={tone} sign="bang">

@@ -13,7 +13,8 @@ export interface Part {
   tone: Tone;
 }
 
-export const partsOf = (c: CampaignCounters): Part[] => walk.map((w) => ({ word: w.word, tone: w.tone, n: c[w.key] }));
+/** `stopped`: the campaign was cancelled, and the broker counts what it stopped among the failed. */
+export const partsOf = (c: CampaignCounters, stopped = false): Part[] => walk.map((w) => ({ word: stopped && w.key === 'failed' ? 'Failed or stopped' : w.word, tone: stopped && w.key === 'failed' ? 'idle' : w.tone, n: c[w.key] }));
 
 export function Bar({ parts, thin, label }: { parts: Part[]; thin?: boolean; label: string }) {
   const widths = shares(parts.map((p) => p.n));

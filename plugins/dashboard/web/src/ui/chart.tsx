@@ -30,8 +30,9 @@ export function Chart({ columns, version, lines, format, label, height = 200 }: 
         height,
         legend: { live: true },
         cursor: { drag: { x: false, y: false } },
-        scales: { y: { range: (_u, _min, max) => [0, Math.max(1, max * 1.15)] } },
-        axes: [axis, { ...axis, size: 56, values: (_u, ticks) => ticks.map((t) => format(t)) }],
+        // At least a minute wide, so that the first samples do not fill the whole width.
+        scales: { x: { range: (_u, min, max) => [Math.min(min, max - 60), max] }, y: { range: (_u, _min, max) => [0, Math.max(1, max * 1.15)] } },
+        axes: [{ ...axis, space: 90, values: (_u, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleTimeString()) }, { ...axis, size: 68, values: (_u, ticks) => ticks.map((t) => format(t)) }],
         series: [
           { value: (_u, t) => (t ? new Date(t * 1000).toLocaleTimeString() : '--') },
           ...lines.map((l) => ({ label: l.label, stroke: css(l.color), width: 2, dash: l.dash, points: { show: false }, value: (_u: UPlot, v: number | null) => (v === null || v === undefined ? '--' : format(v)) })),
@@ -51,7 +52,11 @@ export function Chart({ columns, version, lines, format, label, height = 200 }: 
   }, [scheme, height]);
 
   useEffect(() => {
-    plot.current?.setData(columns as unknown as UPlot.AlignedData);
+    const it = plot.current;
+    if (!it) return;
+    it.setData(columns as unknown as UPlot.AlignedData);
+    // The legend tells the newest sample, unless somebody points at another.
+    if (it.cursor.idx === null || it.cursor.idx === undefined) it.setLegend({ idx: columns[0]!.length - 1 });
   }, [version, columns]);
 
   return <div ref={host} className="chart" role="img" aria-label={label} />;

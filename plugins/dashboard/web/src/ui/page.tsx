@@ -6,7 +6,11 @@ export function Page({ title, lead, aside, children, badge }: { title: string; l
   useEffect(() => {
     document.title = `${title} · Airmail`;
   }, [title]);
-  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
+  useEffect(() => {
+    // A field of the page that asked for the focus keeps it.
+    const page = heading.current?.closest('.page');
+    if (!page?.contains(document.activeElement)) heading.current?.focus({ preventScroll: true });
+  }, []);
   return (
     <div className="page">
       <div className="page-head">

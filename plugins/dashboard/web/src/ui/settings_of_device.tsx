@@ -105,9 +105,9 @@ function Edit({ id, setting, close, changed }: { id: string; setting: Setting | 
 export function SettingHistory({ changes }: { changes: SettingChange[] }) {
   if (changes.length === 0) return <p className="quiet">No setting has changed.</p>;
   return (
-    <ol className="events">
+    <ol className="events plain">
       {changes.map((c, i) => (
-        <li key={`${c.at} ${c.key} ${i}`} style={{ gridTemplateColumns: 'minmax(0, 1fr) auto' }}>
+        <li key={`${c.at} ${c.key} ${i}`}>
           <span>
             <code>{c.key}</code> {c.old_value !== null && <><code>{c.old_value}</code> → </>}
             <code>{c.new_value}</code> <span className="quiet small">{c.source === 'device' ? 'said by the device' : 'asked for here'}</span>

@@ -3,19 +3,12 @@ import { useState } from 'react';
 import { Link } from 'react-router-dom';
 import { useClient } from 'urql';
 import { type DeviceDetail, TimelineQuery } from '../api/documents';
-import type { TimelineEvent } from '../api/schema';
-import { type Tone, updateTone } from '../logic/status';
+import { told } from '../logic/status';
 import { toneSign } from './badge';
 import { Icon } from './icon';
 import { Empty } from './states';
 import { Ago } from './time';
 import { say } from './toast';
-
-const toneOf = (e: TimelineEvent): Tone => {
-  if (e.kind === 'ALERT') return 'bad';
-  if (e.kind === 'SETTING') return 'idle';
-  return { completed: 'good', failed: 'bad', rollback: 'back', downloading: 'busy', installing: 'warn' }[(e.status ?? '').toLowerCase()] as Tone | undefined ?? updateTone(e.text);
-};
 
 /** Everything that happened to a device, newest first; older events on request. */
 export function Timeline({ id, timeline }: { id: string; timeline: DeviceDetail['timeline'] }) {
@@ -42,26 +35,29 @@ export function Timeline({ id, timeline }: { id: string; timeline: DeviceDetail[
   return (
     <>
       <ol className="events">
-        {events.map((e, i) => (
-          <li key={`${e.at} ${i}`} data-tone={toneOf(e)}>
-            <Icon name={e.kind === 'ALERT' ? 'bang' : e.kind === 'SETTING' ? 'settings' : toneSign(toneOf(e))} size={16} />
-            <div>
-              {e.text}
-              {e.campaign_id && (
-                <>
-                  {' '}
-                  <Link className="small" to={`/campaigns/${e.campaign_id}`}>
-                    campaign
-                  </Link>
-                </>
-              )}
-              {e.detail && <div className="small quiet">{e.detail}</div>}
-            </div>
-            <span className="when">
-              <Ago at={e.at} />
-            </span>
-          </li>
-        ))}
+        {events.map((e, i) => {
+          const said = told(e);
+          return (
+            <li key={`${e.at} ${i}`} data-tone={said.tone}>
+              <Icon name={e.kind === 'ALERT' ? 'bang' : e.kind === 'SETTING' ? 'settings' : toneSign(said.tone)} size={16} />
+              <div>
+                {said.text}
+                {e.campaign_id && (
+                  <>
+                    {' '}
+                    <Link className="small" to={`/campaigns/${e.campaign_id}`}>
+                      campaign
+                    </Link>
+                  </>
+                )}
+                {said.more && <div className="small quiet">{said.more}</div>}
+              </div>
+              <span className="when">
+                <Ago at={e.at} />
+              </span>
+            </li>
+          );
+        })}
       </ol>
       {page.hasNextPage && (
         <Button variant="default" size="xs" loading={busy} onClick={() => void more()}>

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { Link } from 'react-router-dom';
 import { useMutation } from 'urql';
 import { RetryDevice, type UpdateRow } from '../api/documents';
-import { plain, update } from '../logic/status';
+import { plain, update, wentWrong } from '../logic/status';
 import { useMay } from '../shell/who';
 import { Badge } from './badge';
 import { Empty } from './states';
@@ -48,7 +48,7 @@ function One({ row: r, of, changed, explain }: { row: UpdateRow; of: 'device' | 
   const [busy, setBusy] = useState(false);
   const [, retry] = useMutation(RetryDevice);
   const said = update(r);
-  const lost = (r.status === 'FAILED' && r.stage !== 'cancelled') || r.status === 'ROLLBACK';
+  const lost = wentWrong(r);
   return (
     <tr>
       <td className="strong">{of === 'device' ? <Link to={`/campaigns/${r.campaign_id}`}>{r.campaign_name}</Link> : <Link to={`/devices/${encodeURIComponent(r.serial_no)}`}>{r.serial_no}</Link>}</td>

@@ -20,7 +20,7 @@ export function Why({ id, close }: { id: string; close: () => void }) {
           It is not among the targets of any campaign, so nothing has been sent to it. A campaign&rsquo;s model, version range, tags and list must all match.
         </Empty>
       )}
-      <ol className="events">
+      <ol className="events plain">
         {all.map(({ campaign, update: row, why }) => {
           const said = update(row);
           return (
