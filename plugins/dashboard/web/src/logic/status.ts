@@ -48,7 +48,7 @@ export function told(e: Pick<TimelineEvent, 'kind' | 'text' | 'status' | 'stage'
   const status = (e.status ?? '').toUpperCase() as UpdateStatus;
   const known = walk.some((w) => w.status === status);
   const said = known ? update({ status, stage: e.stage ?? '', reason: e.reason ?? '', progress: null }) : { word: e.text, tone: updateTone(e.text) };
-  const reason = e.reason && !takenBack[e.reason] ? `: ${plain(e.reason).toLowerCase()}` : '';
+  const reason = known && e.reason && !takenBack[e.reason] ? `: ${plain(e.reason).toLowerCase()}` : '';
   return { text: said.word + reason, more: e.detail && !/^[{[]/.test(e.detail) ? e.detail : '', tone: said.tone };
 }
 
