@@ -8,7 +8,7 @@ import re
 import sys
 
 CLIENTS = [
-    ("mosquitto", "mosquitto_pub, _sub"), ("paho", "Paho Python"),
+    ("mosquitto", "mosquitto_pub, _sub"), ("libmosquitto", "libmosquitto"), ("paho_c", "Paho C"), ("paho_c/WebSocket", "Paho C, ws"), ("paho", "Paho Python"),
     ("mqttjs/tcp", "MQTT.js, TCP"), ("mqttjs/ws", "MQTT.js, ws"), ("mqttjs/wss", "MQTT.js, wss"),
 ]
 FEATURES = [("QoS 0", r"QoS 0"), ("QoS 1", r"QoS 1"), ("QoS 2", r"QoS 2"), ("retained", r"retained"), ("will", r"will"), ("resume, queued", r"session resumes"), ("mTLS", r"TLS with a client cert")]

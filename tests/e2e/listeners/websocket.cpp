@@ -136,6 +136,14 @@ TEST_CASE("QoS 0, 1 and 2 walk both ways, by name and by alias, over ws and wss 
         a.binary(ack(packet_type::pubrel, 9));
         expects(a, packet_type::pubcomp);
         receives(b, "walk/2", "two", 2);
+        // Nothing is something too: an empty payload, an empty message, an empty frame within one.
+        a.binary(publish_packet("walk/none", ""));
+        receives(b, "walk/none", "", 0);
+        a.binary({});
+        a.frame(2, bytes{0xC0}, false);
+        a.frame(0, {}, false);
+        a.frame(0, bytes{0});
+        expects(a, packet_type::pingresp);
         CHECK(ping(a));
         CHECK(ping(b));
     });
