@@ -288,10 +288,10 @@ void broker::house::run() {
     probes.emplace_back(kind::counter, "airmail_admin_refused_connections_total", "HTTP connections refused at the cap or at the control socket.", web(&hc::connections_refused));
     open_web();
     for (auto const& r : server_certificates())
-        probes.emplace_back(kind::gauge, "airmail_net_certificate_left_days", "Days until the certificate that a listener shows expires.",
+        probes.emplace_back(kind::gauge, "airmail_net_certificate_left_seconds", "Time until the certificate that a listener shows expires.",
                             [this, name = r.listener] {
                                 for (auto const& now : server_certificates())
-                                    if (now.listener == name) return static_cast<double>(days_left(now.not_after, wall_ms() / 1000));
+                                    if (now.listener == name) return static_cast<double>(now.not_after - wall_ms() / 1000);
                                 return 0.0;
                             }, metrics::labels{{"listener", r.listener}});
     shards.front()->post_external([this] { warn_daily(); });

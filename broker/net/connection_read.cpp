@@ -74,7 +74,12 @@ void connection::keep(byte_view data, bool in_inbox, std::size_t consumed) {
 
 void connection::read_again() {
     if (!listens()) return;
-    if (!inbox_.empty()) keep(inbox_.view(), true, consume(inbox_.view()));
+    if (!inbox_.empty()) {
+        auto const whole = consume(inbox_.view());
+        // The rest of this packet lies in the wire: it has to be read, or we would come back for ever.
+        if (whole == 0 && listens() && wire_.has_pending()) return read();
+        keep(inbox_.view(), true, whole);
+    }
     if (listens() && !again_ && wire_.has_pending()) read();
 }
 

@@ -127,6 +127,7 @@ private:
         socket_.set_option(ws::stream_base::timeout{ws::stream_base::none(), ws::stream_base::none(), false});  // our timers
         socket_.set_option(ws::stream_base::decorator([word = std::string{subprotocol}](ws::response_type& r) {
             r.set(http::field::sec_websocket_protocol, word);  // [MQTT-6.0.0-4]
+            r.erase(http::field::server);
         }));
         socket_.read_message_max(from_->websocket->message_bytes_max);
         socket_.binary(true);
@@ -272,7 +273,8 @@ private:
     }
 
     /// The peer closed, or its bytes broke the rules of WebSocket; Beast has answered what there was to answer.
-    void lost(error_code) {
+    void lost(error_code ec) {
+        if (ec == ws::error::bad_frame_payload) count::websocket_text.add();  // text, and not even UTF-8: Beast has said 1007
         if (peer_) return drop(errc::closed_by_peer);
         end();
     }

@@ -129,12 +129,16 @@ static void walk(void) {
     }
     keeper = enter("keeper", 0);
     good = keeper->connected == 1 && keeper->present;
+    /* QoS 2 is handed over after its PUBREL, so later ones may overtake it. */
+    int seen = 0;
     for (int i = 0; i < 5; ++i) {
-        char payload[8];
-        snprintf(payload, sizeof payload, "%d", i);
-        good = receives(keeper, payload, 1 + i % 2) && good;
+        if (keeper->count == keeper->read) until(&keeper->count, keeper->read);
+        if (keeper->count == keeper->read) break;
+        int const d = keeper->got[keeper->read][0] - '0';
+        if (d >= 0 && d < 5 && keeper->qos[keeper->read] == 1 + d % 2) seen |= 1 << d;
+        ++keeper->read;
     }
-    check("session resumes with its queue", good);
+    check("session resumes with its queue", good && seen == 0x1F);
     leave(keeper);
     leave(b);
     leave(a);

@@ -198,3 +198,17 @@ TEST_CASE("B21 a busy port is one clear line; descriptors that run out are survi
     client next{r.port};
     CHECK(next.login("next"));
 }
+
+TEST_CASE("a large packet in small TLS records is read to its end, though more of it lies in OpenSSL than one turn may read") {
+    tls_rig r;
+    r.listen(r.secure());
+    r.start();
+    client c{r.port};
+    REQUIRE(r.login(c, "big", "big"));
+    // QoS 0 PUBLISH of 150,000 bytes; 999 bytes a record, so that a read of 48 KiB ends within one.
+    bytes packet{0x30, 0xF0, 0x93, 0x09, 0, 1, 't', 0};
+    packet.resize(4 + 150'000, 'x');
+    for (std::size_t at = 0; at < packet.size(); at += 999) REQUIRE(c.send(byte_view{packet}.subspan(at, std::min<std::size_t>(999, packet.size() - at))));
+    CHECK(c.ping());
+    CHECK(r.on_shard(0, [&] { return r.on(0).packets; }) == 2);
+}
