@@ -53,7 +53,7 @@ public:
     choice look(std::uint64_t topic) const {
         auto const& p = places_[topic % places_.size()];
         auto const alias = static_cast<std::uint16_t>(topic % places_.size() + 1);  // never 0 [MQTT-3.3.2-8]
-        if (p.weight && p.topic == topic) return {alias, true};
+        if (topic != 0 && p.topic == topic) return {alias, true};  // as long as no other has the place
         return p.weight ? choice{} : choice{alias, false};
     }
     /// The packet that look() chose for is on its way.
@@ -70,8 +70,8 @@ public:
 
 private:
     struct place {
-        std::uint64_t topic = 0;
-        std::uint8_t weight = 0;   // 0 = free
+        std::uint64_t topic = 0;   // 0 = given to none yet
+        std::uint8_t weight = 0;   // 0 = another may take it
     };
     /// A use outweighs so many packets of others: a few topics in turn do not push one another out.
     static constexpr std::uint8_t use = 4;
