@@ -11,7 +11,8 @@
 namespace airmail::acl {
 namespace {
 
-constexpr std::size_t digest_bytes = 64, salt_bytes = 64, argon2_salt_bytes = 16, argon2_tag_bytes = 32;
+// 12 bytes of salt is what every Mosquitto reads; 2.0 refuses the 64 that 2.1 writes.
+constexpr std::size_t digest_bytes = 64, salt_bytes = 12, argon2_salt_bytes = 16, argon2_tag_bytes = 32;
 constexpr unsigned pbkdf2_rounds = 210'000;          // OWASP's figure for HMAC-SHA512
 constexpr unsigned pbkdf2_rounds_max = 10'000'000;   // a hash file must not be able to stop a thread for minutes
 constexpr unsigned argon2_memory_kib = 47104, argon2_memory_kib_max = 1u << 20, argon2_passes_max = 100;
