@@ -178,16 +178,9 @@ TEST_CASE("a registry put back by hand begins a new epoch, and the ledger become
     f.stop();
     f.db.backup_to(f.dir / "old.db");
     f.start();
-    f.fleet(0);
     f.device("after-the-backup");
     REQUIRE(f.settles());
     f.stop();
-    follower g(false);
-    {
-        airmail::storage::sqlite::db old(f.dir / "old.db");
-        std::filesystem::remove(g.dir / "registry.db");
-        old.backup_to(g.dir / "again.db");
-    }
     f.options.database = f.dir / "old.db";
     airmail::storage::sqlite::db old(f.dir / "old.db");
     airmail::storage::outbox box(old, {.wall_ms = wall_ms});
@@ -211,7 +204,6 @@ TEST_CASE("at its bound the outbox is dropped, and the destination is filled ane
     REQUIRE(f.settles());
     proxy.set(fault_proxy::mode::refuse);
     proxy.reset();
-    f.fleet(0);
     {
         airmail::storage::sqlite::transaction t(f.db);
         for (int i = 0; i < 3000; ++i) f.device("x-" + std::to_string(i));
