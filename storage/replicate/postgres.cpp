@@ -124,7 +124,18 @@ asio::awaitable<std::string> postgres::stream(bool& idle) {
         keep_cursor(seq_, folded.back().n);
         counters_.folded.fetch_add(folded.size());
     }
-    if (entries.empty() && folded.empty()) keep_cursor(seq_, folded_, at_rest);
+    auto const now = std::chrono::steady_clock::now();
+    if (!entries.empty() || !folded.empty()) heard_at_ = now;
+    else {
+        keep_cursor(seq_, folded_, at_rest);
+        // With nothing to send nobody would notice that it has gone.
+        if (now - heard_at_ > std::chrono::seconds(2)) {
+            auto const ask = only("SELECT 1");
+            auto const o = co_await link_.run(ask, around_.timeout);
+            if (!o) co_return explain(o);
+            heard_at_ = now;
+        }
+    }
     idle = folded.size() < around_.batch;     // a short rest, so that few rows do not become many transactions
     co_return std::string();
 }

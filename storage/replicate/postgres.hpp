@@ -34,6 +34,7 @@ private:
 
     postgres_options const options_;
     pg_link link_;
+    instant heard_at_{};
     std::vector<table> tables_;
     std::unique_ptr<postgres_sql> sql_;
 };

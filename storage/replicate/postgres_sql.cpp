@@ -42,7 +42,8 @@ table_sql::table_sql(table const& t) {
     for (auto const& c : columns) {
         auto const n = quote_name(c.name);
         names += n + ", ", values += c.from + ", ";
-        if (c.folded) sets += fmt::format("{0} = greatest({1}.{0}, excluded.{0}), ", n, name);
+        // Grows within an epoch; a registry that was put back is believed.
+        if (c.folded) sets += fmt::format("{0} = CASE WHEN excluded.airmail_seq >> 40 > {1}.airmail_seq >> 40 THEN excluded.{0} ELSE greatest({1}.{0}, excluded.{0}) END, ", n, name);
         else if (!c.key) sets += fmt::format("{0} = excluded.{0}, ", n);
         if (c.folded) folds += (folds.empty() ? "" : ", ") + fmt::format("{0} = greatest({1}.{0}, {2})", n, name, c.from);
     }
