@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <fmt/core.h>
-#include <ifaddrs.h>
 #include <memory>
 #include <net/if.h>
 #include <netdb.h>
@@ -27,16 +26,6 @@ void add(std::vector<std::string>& to, std::string a, std::string_view domain) {
     if (std::find(to.begin(), to.end(), a) == to.end()) to.push_back(std::move(a));
 }
 
-std::vector<std::string> of_interface(std::string const& name, std::string_view domain) {
-    std::vector<std::string> out;
-    ifaddrs* all = nullptr;
-    if (::getifaddrs(&all) != 0) return out;
-    for (auto* i = all; i; i = i->ifa_next)
-        if (name == i->ifa_name) add(out, text(i->ifa_addr), domain);
-    ::freeifaddrs(all);
-    return out;
-}
-
 std::vector<std::string> of_host(std::string const& host, std::string_view domain, std::string& why) {
     std::vector<std::string> out;
     addrinfo hints{};
@@ -54,12 +43,9 @@ std::vector<std::string> of_host(std::string const& host, std::string_view domai
 std::vector<std::string> addresses_of(config::listener const& l, std::string& why) {
     auto const domain = l.text("socket_domain");
     if (l.local_only) return {"127.0.0.1", "::1"};
-    if (auto const name = std::string(l.text("bind_interface")); !name.empty()) {
-        auto all = of_interface(name, domain);
-        if (!l.address.empty()) std::erase_if(all, [&](std::string const& a) { return a != l.address; });
-        if (all.empty()) why = fmt::format("bind_interface {} ({}): no such interface, or it has no address to listen on", name, l.where("bind_interface"));
-        return all;
-    }
+    // The socket itself is bound to the interface (net/binding); here we only see that there is one.
+    if (auto const name = std::string(l.text("bind_interface")); !name.empty() && ::if_nametoindex(name.c_str()) == 0)
+        return why = fmt::format("bind_interface {} ({}): no such interface", name, l.where("bind_interface")), std::vector<std::string>{};
     if (l.address.empty()) return {domain == "ipv4" ? "0.0.0.0" : domain == "ipv6" ? "::" : ""};
     auto all = of_host(l.address, domain, why);
     if (all.empty()) why = fmt::format("address {}: {}", l.address, why.empty() ? "no such host in this socket_domain" : why);

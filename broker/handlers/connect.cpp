@@ -6,6 +6,7 @@
 #include "broker/codec/within.hpp"
 #include "broker/handlers/home.hpp"
 #include "broker/handlers/metrics.hpp"
+#include "broker/handlers/own_topics.hpp"
 #include "broker/handlers/parked.hpp"
 #include "broker/handlers/words.hpp"
 #include "broker/log/log.hpp"
@@ -85,7 +86,7 @@ bool mqtt::acceptable(peer& from, hello& h, codec::connect_view const& c) {
     if (c.props.has(codec::prop::auth_method)) {
         // Where the certificate says who a client is, nothing else may. [MQTT-4.12.0-1]
         bool const by_certificate = rules.device || (from.certificate() && rules.username_is_identity);
-        if (!world_.scram || by_certificate || c.props.auth_method != acl::scram_method)
+        if (!world_.scram || !rules.asks_passwords || by_certificate || c.props.auth_method != acl::scram_method)
             return no(codec::reason::bad_authentication_method, "authentication method");
     }
     if (rules.username_is_client_id && (!c.user_name || c.user_name->empty())) return no(codec::reason::not_authorized, "the user name is the client id here, and there is none");
@@ -194,7 +195,7 @@ void mqtt::decided(std::uint64_t connection, bool allowed, std::string role) {
                       "login refused");
     }
     if (!role.empty()) h->who.role = std::move(role);
-    if (h->will && (h->will->topic.starts_with("$SYS/") || !may(h->who, from.rules().device, acl::action::publish, h->will->topic))) {
+    if (h->will && (is_own_topic(h->will->topic, from.rules().device) || !may(h->who, from.rules().device, acl::action::publish, h->will->topic))) {
         metric::refused_will.add();
         return refuse(codec::reason::not_authorized, "will topic not allowed");
     }

@@ -6,6 +6,7 @@
 #include "broker/codec/utf8.hpp"
 #include "broker/codec/within.hpp"
 #include "broker/handlers/metrics.hpp"
+#include "broker/handlers/own_topics.hpp"
 #include "broker/handlers/parked.hpp"
 #include "broker/handlers/words.hpp"
 #include "broker/log/log.hpp"
@@ -69,7 +70,7 @@ codec::reason mqtt::publish_allowed(peer& from, session::session& s, codec::publ
         return codec::reason::topic_name_invalid;
     }
     // $SYS is the broker's own voice, whatever the rules say.
-    if (topic.starts_with("$SYS/") || !may(s, acl::action::publish, topic, hash)) {
+    if (is_own_topic(topic, rules.device) || !may(s, acl::action::publish, topic, hash)) {
         metric::refused_acl.add();
         log::info("handlers", {{"conn", from.connection_number()}, {"id", s.name()}, {"topic", topic}}, "publish refused by the rules");
         return codec::reason::not_authorized;

@@ -48,7 +48,7 @@ std::string command_mint::url_of(release_info const& r, order const& o, std::int
     fw::url_grant g;
     g.image = r.sha256, g.device = o.serial_no, g.command_id = o.command_id, g.expires = expires_s;
     auto path = fw::sign_url(*ring_, g);
-    if (!path) throw std::runtime_error("URL for " + std::string{o.serial_no} + ": " + path.error().message());
+    if (!path) throw std::runtime_error("URL for " + std::string{o.serial_no} + ", command `" + std::string{o.command_id} + "`: " + path.error().message());
     return url_base_ + *path;
 }
 

@@ -107,6 +107,10 @@ outcome engine::step(device_entry& d, event const& e, std::string_view detail) {
         weigh(*c, before, d.row);
         if (in_flight(before) && !in_flight(d.row)) work_.replan.insert(d.serial_no), work_.admit = true;
     }
+    if (!out.changed && out.has(send_command) && d.command_id.empty()) {      // it began without our command, and is now told one
+        d.command_id = fw::command_id(d.campaign_id, d.device_id, d.row.attempt);
+        save_device(ctx, d);
+    }
     if (out.has(stale)) ctx.metric_add("airmail_campaign_stale_events_total", 1);
     act(*c, d, out);
     return out;

@@ -148,7 +148,7 @@ result<version_range> version_range::parse(std::string_view s) {
             }
             part = trim(part);
             auto word = part.substr(0, part.find_first_of(" ,<>=!~^"));
-            if (what == op::eq && (word.ends_with(".x") || word.ends_with(".X") || word.ends_with(".*"))) {
+            if (what == op::eq && word.find_first_of("-+") == word.npos && (word.ends_with(".x") || word.ends_with(".X") || word.ends_with(".*"))) {
                 if (!span(word.substr(0, word.size() - 2), spread::last, all)) return errc::bad_format;
                 part.remove_prefix(word.size());
                 continue;

@@ -43,7 +43,7 @@ inline constexpr packet_case all[] = {
     {v3, c, "10[<MQIsdp> 03 02 003C <>]", client_identifier_not_valid, "3.1 needs a client id"},
     {v5, c, "10[<MQTX> 05 02 003C [] <c1>]", unsupported_protocol_version, "wrong protocol name [MQTT-3.1.2-1]"},
     {v5, c, "10[<MQTT> 06 02 003C [] <c1>]", unsupported_protocol_version, "a later level [MQTT-3.1.2-2]"},
-    {v4, c, "10[<MQTT> 84 02 003C <c1>]", unsupported_protocol_version, "a bridge's level"},
+    {v4, c, "10[<MQTT> 86 02 003C <c1>]", unsupported_protocol_version, "a bridge's level of no version"},
     {v5, c, "10[<MQTT> 05 03 003C [] <c1>]", malformed, "the reserved flag is set [MQTT-3.1.2-3]"},
     {v5, c, "10[<MQTT> 05 0A 003C [] <c1>]", malformed, "will QoS without a will [MQTT-3.1.2-11]"},
     {v5, c, "10[<MQTT> 05 22 003C [] <c1>]", malformed, "will retain without a will [MQTT-3.1.2-13]"},

@@ -26,6 +26,7 @@ install(FILES ${PROJECT_BINARY_DIR}/airmail-config.cmake ${PROJECT_BINARY_DIR}/a
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/airmail COMPONENT embed)
 # The interface is broker/broker.hpp with what it includes, and plugins/standard.hpp; other headers promise nothing, so they stay home.
 install(FILES ${PROJECT_SOURCE_DIR}/broker/broker.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/airmail/broker COMPONENT embed)
+install(FILES ${PROJECT_SOURCE_DIR}/broker/log/log.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/airmail/broker/log COMPONENT embed)
 install(FILES ${PROJECT_SOURCE_DIR}/plugins/standard.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/airmail/plugins COMPONENT embed)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/broker/config/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/airmail/broker/config COMPONENT embed
     FILES_MATCHING PATTERN "*.hpp")

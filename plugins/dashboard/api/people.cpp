@@ -61,7 +61,7 @@ std::int64_t number(sq::value const& v) { return std::get<std::int64_t>(v); }
 }
 
 people::people(std::string const& directory, std::function<std::int64_t()> wall_ms)
-    : directory_(directory), wall_ms_(std::move(wall_ms)), db_(directory + "/registry.db"), key_(load_key(directory + "/dashboard.key")) {
+    : directory_(directory), wall_ms_(std::move(wall_ms)), db_(directory + "/registry.db"), outbox_(db_, {.wall_ms = wall_ms_}), key_(load_key(directory + "/dashboard.key")) {
     sq::migration const steps[] = {{1, "logins", logins_1}};
     sq::migrate(db_, "dashboard", steps, wall_ms_());
     reload();

@@ -5,6 +5,7 @@
 
 #include "plugins/dashboard/api/token.hpp"
 #include "plugins/sdk/web.hpp"
+#include "storage/outbox/outbox.hpp"
 #include "storage/sqlite/db.hpp"
 
 #include <map>
@@ -86,6 +87,7 @@ private:
     std::function<std::int64_t()> wall_ms_;
     mutable std::recursive_mutex lock_;
     mutable storage::sqlite::db db_;
+    storage::outbox outbox_;                              // users are copied outside, too
     token_key key_;
     std::map<std::string, user> users_;                    // by name
     std::unordered_map<std::string, tries> tries_;         // bound 10,000: the oldest locks go first

@@ -90,6 +90,7 @@ private:
         if (take("(")) do {
                 variable_definition v;
                 v.at = now_.at;
+                if (now_.what == tk::text) advance();               // a description, as the draft after October 2021 allows
                 expect("$"), v.name = name(), expect(":"), v.type = type_reference();
                 if (take("=")) v.otherwise = value(true);
                 v.directives = directives(true);

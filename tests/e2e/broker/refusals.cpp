@@ -50,7 +50,7 @@ TEST_CASE("a start that cannot be is refused by one line that names the place, a
     SUBCASE("a plugin that is not there") { text = plain + "airmail_plugin /nowhere/plugin.so\n", names = "/nowhere/plugin.so"; }
     SUBCASE("a plugin written for Mosquitto") { text = plain + "plugin /usr/lib/mosquitto_dynamic_security.so\n", names = "plugin"; }
     SUBCASE("a unix socket where a file is") { text = "listener 0 {dir}/nonsense\nallow_anonymous true\n", names = "not a socket", code = 69; }
-    SUBCASE("an interface that is not there") { text = plain + "bind_interface no-such-if0\n", names = "No such device", code = 69; }
+    SUBCASE("an interface that is not there") { text = plain + "bind_interface no-such-if0\n", names = "no-such-if0", code = 78; }
     SUBCASE("files to be served") { text = plain + "protocol websockets\nhttp_dir {dir}\n", names = "http_dir"; }
     SUBCASE("a user that is not there") {
         if (::geteuid() != 0) return;

@@ -13,6 +13,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <sys/stat.h>
 
 namespace json = boost::json;
 namespace sqlite = airmail::storage::sqlite;

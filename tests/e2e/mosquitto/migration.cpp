@@ -176,7 +176,9 @@ TEST_CASE("dynamic security becomes our rules, a line per role, and its users lo
     CHECK(!airmail::codec::failed(bob.publish({.topic = "data/x", .payload = "1", .qos = 1}).value()));
     CHECK(bob.publish({.topic = "other", .payload = "1", .qos = 1}).value() == reason::not_authorized);
     auto const asked = run({"mosquitto_ctrl", "-h", "127.0.0.1", "-p", std::to_string(m.port), "-u", "admin", "-P", "pw", "dynsec", "listClients"});
-    CHECK_MESSAGE(asked.text.find("Airmail does not serve $CONTROL") != std::string::npos, asked.text << broker.said());
+    // Debian's mosquitto_ctrl shows the reason code alone; the log has the words.
+    CHECK_MESSAGE(asked.text.find("Not authorized") != std::string::npos, asked.text);
+    CHECK_MESSAGE(broker.said().find("a $CONTROL request was refused: users and rules are files here") != std::string::npos, broker.said());
 }
 
 TEST_CASE("what cannot be brought over is refused with a line and exit 4; a file that is none names its byte; nothing is written") {

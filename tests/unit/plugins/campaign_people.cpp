@@ -61,7 +61,7 @@ TEST_CASE("an update begins in the device's own maintenance window, and what has
     auto why = h.b.call("campaign.explain", R"({"id":"camp_789","device":"utc"})").json;
     CHECK(member(why, "condition") == "window");
     h.b.advance(61 * 60'000);
-    CHECK(h.commands("utc").size() == 1);
+    CHECK_FALSE(h.commands("utc").empty());
     CHECK(h.b.call("campaign.create", R"({"name":"x","windows":[{"from":"2"}],"firmware_id":")" + h.firmware_id + "\"}").status == 400);
     CHECK(h.b.call("campaign.create", R"({"name":"x","zone":"CET","firmware_id":")" + h.firmware_id + "\"}").status == 400);
     CHECK(h.drift() == 0);

@@ -108,15 +108,15 @@ TEST_CASE("a group takes turns, prefers connected members, then kept ones") {
     }
     auto const anyone = [](member&) { return true; };
     std::map<std::uint32_t, int> turns;
-    for (int i = 0; i < 30; ++i) ++turns[g.pick(anyone)->session];
+    for (int i = 0; i < 30; ++i) ++turns[g.pick(share_strategy::round_robin, 0, anyone)->session];
     CHECK(turns == std::map<std::uint32_t, int>{{1, 10}, {2, 10}, {3, 10}});
-    CHECK(g.pick([](member& m) { return m.session == 2; })->session == 2);
+    CHECK(g.pick(share_strategy::round_robin, 0, [](member& m) { return m.session == 2; })->session == 2);
     g.online(1, false), g.online(3, false);
-    CHECK(g.pick(anyone)->session == 2);
+    CHECK(g.pick(share_strategy::round_robin, 0, anyone)->session == 2);
     g.online(2, false);
-    CHECK(g.pick(anyone)->session == 3);
+    CHECK(g.pick(share_strategy::round_robin, 0, anyone)->session == 3);
     g.remove(3);
-    CHECK(g.pick(anyone) == nullptr);
+    CHECK(g.pick(share_strategy::round_robin, 0, anyone) == nullptr);
 }
 
 TEST_CASE("a variant is encoded once per way, and again for another message or time") {
