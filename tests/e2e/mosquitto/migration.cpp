@@ -123,7 +123,9 @@ TEST_CASE("after a migration Mosquitto's own clients find their sessions, what w
             CHECK(got->subscription_ids == std::vector<std::uint32_t>{7});
             CHECK(got->message_expiry.value_or(0) > 86000);
         }
-        auto const last = c.receive();
+        auto last = c.receive();
+        // QoS 2 is handed over after its PUBREL: what the first client published below may come before it.
+        if (v != version::v5 && last && last->payload == "new") last = c.receive();
         REQUIRE(last.has_value());
         CHECK(last->payload == "exactly once");
         CHECK(last->qos == (v == version::v5 ? 1 : 2));

@@ -47,7 +47,8 @@ const tally = {}, differ = []
 documents.forEach((d, i) => {
   const [mine, why] = lines[i].split('\t'), [other, reason] = theirs(d)
   tally[other] = (tally[other] || 0) + 1
-  if (mine !== other) differ.push(`${d}\n   ours ${mine} (${why}), graphql-js ${other} (${reason})`)
+  // A definition of a type is refused by both; we do not read on to see whether it is also ill-formed.
+  if (mine !== other && !(other === 'syntax' && why === 'The definition of a type is not executable.')) differ.push(`${d}\n   ours ${mine} (${why}), graphql-js ${other} (${reason})`)
 })
 console.log(documents.length + ' documents', JSON.stringify(tally), differ.length + ' differ')
 for (const d of differ.slice(0, 10)) console.log(d)
