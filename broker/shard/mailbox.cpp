@@ -74,7 +74,8 @@ void doorbell::ring() noexcept {
 
 bool doorbell::sleep(bool lend, bool alone) noexcept {
     wake_fd_.store(alone ? alone_fd_ : fd_);
-    return state_.exchange(lend ? lent : asleep) != rung;
+    int was = awake;   // or rung: then it does not sleep, and nobody may have what it owns
+    return state_.compare_exchange_strong(was, lend ? lent : asleep);
 }
 
 void doorbell::sleep_alone(int ms) noexcept {

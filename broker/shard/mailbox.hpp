@@ -77,6 +77,8 @@ public:
     void wake() noexcept;
     /// A neighbour: true when the owner sleeps and lends; then everything of the owner's is the caller's until give_back().
     bool borrow() noexcept;
+    /// Who has borrowed: the owner sleeps in sleep_alone(), so its sockets are nobody's for now.
+    bool alone() const noexcept { return wake_fd_.load() == alone_fd_; }
     /// @param work_left the owner must go on with it: it is woken
     void give_back(bool work_left) noexcept;
     /// Readable when rung during sleep.

@@ -253,8 +253,9 @@ void shard_on_epoll::call(shard_on_epoll& neighbour) {
 }
 
 void shard_on_epoll::serve_for_neighbour() {
-    // It may have woken in the meantime, and serves them itself.
+    // It may have woken in the meantime, or even sleep again on its sockets: then it serves them itself.
     if (!bell_.borrow()) return;
+    if (!bell_.alone()) return bell_.give_back(false);
     sockets_.before_wait();
     sockets_.wait(0);
     now_stale_ = true;
