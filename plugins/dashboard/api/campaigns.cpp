@@ -26,11 +26,12 @@ const std::initializer_list<std::string_view> firmware_names = {"firmware_id", "
                                                                     "min_from_version", "signed?", "uploaded_at~", "uploaded_by"};
 
 constexpr std::string_view count_columns = "count(*), sum(status = 'pending'), sum(status = 'downloading'), sum(status = 'installing'), sum(status = 'completed'), sum(status = 'failed'), "
-                                           "sum(status = 'rollback'), sum(live = 0), sum(rank BETWEEN 2 AND 50)";
+                                           "sum(status = 'rollback'), sum(live = 0), sum(rank BETWEEN 2 AND 50), "
+                                           "sum(status = 'failed' AND reason IN ('cancelled', 'superseded', 'not_applicable', 'device_removed'))";
 
 json::object no_counters() {
     json::object o;
-    for (auto key : {"total", "pending", "downloading", "installing", "completed", "failed", "rollback", "finished", "in_flight"}) o[key] = 0;
+    for (auto key : {"total", "pending", "downloading", "installing", "completed", "failed", "rollback", "finished", "in_flight", "not_counting"}) o[key] = 0;
     return o;
 }
 
@@ -118,7 +119,7 @@ json::value resolvers::campaign_phases(call const& f) {
             // A scan of the campaign's rows: kept for a second for everybody.
             o["counters"] = s_.kept.get("phase " + id + " " + std::to_string(from) + " " + std::to_string(upto), 1000, [&] {
                 return db_.object("SELECT " + std::string{count_columns} + " FROM campaign_devices WHERE campaign_id = ? AND bucket >= ? AND bucket < ?", {id, from, upto},
-                                  {"total", "pending", "downloading", "installing", "completed", "failed", "rollback", "finished", "in_flight"});
+                                  {"total", "pending", "downloading", "installing", "completed", "failed", "rollback", "finished", "in_flight", "not_counting"});
             });
             for (auto& m : o["counters"].get_object())
                 if (m.value().is_null()) m.value() = 0;
