@@ -49,7 +49,7 @@ bool good_tag(std::string const& t) { return !t.empty() && t.size() <= 64; }
 sdk::declaration registry_plugin::declare() {
     sdk::declaration d;
     d.ready_topic = "devices/{id}/command";
-    d.tables = {{"devices", "device_id", true, {registry::devices_1, registry::devices_2}, "last_seen"}, {"device_tags", "device_id,tag", true, {registry::tags_1}},
+    d.tables = {{"devices", "device_id", true, {registry::devices_1, registry::devices_2, registry::devices_3}, "last_seen"}, {"device_tags", "device_id,tag", true, {registry::tags_1}},
                 {"device_attributes", "device_id,key", true, {registry::attributes_1}}};
     auto m = [&](char const* name, char const* role, char const* verb, char const* path, char const* doc) {
         d.methods.push_back({name, role, verb, path, doc, std::string_view{role} != "viewer"});

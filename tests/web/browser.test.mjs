@@ -95,8 +95,13 @@ step('an unsigned file is refused with what to do about it', async () => {
   await page.getByText('airmailctl firmware sign', { exact: false }).nth(1).waitFor();
 });
 
-step('a signed release is uploaded from the page', async () => {
+step('a signed release is uploaded from the page, which says how far it is', async () => {
+  const slow = await context.newCDPSession(page);
+  await slow.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 2 * 1048576 });
   await page.setInputFiles('input[type=file]', house.release('v1.1.0', 2, 2));
+  await page.locator('.drop [role=img]').waitFor();
+  await page.getByText(/ of 2\.0 MiB/).waitFor();
+  await slow.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: -1 });
   const row = page.getByRole('row').filter({ hasText: 'v1.1.0' });
   await row.getByText('Signed').waitFor();
   await row.getByText('2.0 MiB').waitFor();
@@ -157,6 +162,7 @@ step('a rolled-back device reads "Update Failed - Rolled Back" with its error', 
 step('"why has this device not updated?" is one click', async () => {
   await button('Why not updated?').click();
   await dialog('Why has this device not updated?').getByText('Spring fixes').waitFor();
+  await dialog('Why has this device not updated?').getByText('It installed v1.1.0 and went back to v1.0.0: boot_failure.').waitFor();
   await accessible(page, 'the explanation');
   await picture(page, 'why');
   await page.keyboard.press('Escape');
@@ -202,7 +208,10 @@ step('a second campaign is paused, resumed and cancelled, each saying what it wi
   await page.locator('.page-head').getByText('Cancelled').waitFor();
 });
 
+const closed = () => until('no dialog is open', async () => (await page.getByRole('dialog').count()) === 0);
+
 step('the list filters as one types, the address is the filter, and a filter is saved', async () => {
+  await closed();
   await page.keyboard.press('g');
   await page.keyboard.press('d');
   await page.getByRole('heading', { name: 'Devices', level: 1 }).waitFor();
@@ -236,7 +245,43 @@ step('a viewer is offered nothing that would be refused, and a role holds on the
   assert.equal(await other.page.getByRole('button', { name: 'Try again: ', exact: false }).count(), 0);
   await other.page.goto(`${house.url}/audit`);
   await other.page.getByRole('heading', { name: 'Not for your role', level: 1 }).waitFor();
+  await other.page.goto(`${house.url}/campaigns`);
+  await other.page.getByRole('link', { name: 'Spring fixes' }).waitFor();
+  assert.equal(await other.page.getByRole('link', { name: 'New campaign' }).count(), 0);
+  // The same person as an operator: campaigns, and still no users.
+  house.ctl('user', 'role', 'vera', 'operator');
+  await logIn(other.page, house.url, 'vera', password);
+  assert.equal(await other.page.getByRole('link', { name: 'Users' }).count(), 0);
+  await other.page.goto(`${house.url}/campaigns`);
+  await other.page.getByRole('link', { name: 'New campaign' }).waitFor();
   await other.context.close();
+});
+
+step('the keyboard alone is enough: the skip link, the palette, a device', async () => {
+  await page.goto(house.url);
+  await page.locator('h1').waitFor();
+  await page.keyboard.press('Control+k');
+  await dialog('Go to').waitFor();
+  await page.keyboard.type('tx-0003');
+  await page.getByRole('option', { name: 'tx-0003' }).waitFor();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'tx-0003', level: 1 }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement?.tagName), 'H1', 'the heading of the new page has the focus');
+  await page.keyboard.press('?');
+  await page.getByRole('dialog').waitFor();
+  await page.keyboard.press('Escape');
+  await closed();
+  await page.reload();
+  await page.locator('h1').waitFor();
+  await page.evaluate(() => document.activeElement?.blur());
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'To the content');
+});
+
+step('a device whose serial number has dots is reloaded like any other', async () => {
+  house.ctl('device', 'add', 'tx.with.dots');
+  await page.goto(`${house.url}/devices/tx.with.dots`);
+  await page.getByRole('heading', { name: 'tx.with.dots', level: 1 }).waitFor();
 });
 
 step('the chain of the audit holds, and has what was done here', async () => {
@@ -292,7 +337,7 @@ step('devices that go are seen to go', async () => {
 step('a broker that goes away is said to be away, and is found again', async () => {
   await house.stop(house.daemon);
   await page.getByText('The broker does not answer', { exact: false }).waitFor();
-  house.daemon = house.start('airmaild', ['-c', `${house.dir}/airmail.conf`]);
+  await house.open();
   await page.getByText('Live', { exact: true }).waitFor({ timeout: 40_000 });
 });
 

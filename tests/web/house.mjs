@@ -97,26 +97,46 @@ certfile ${ca}/server.crt
 keyfile ${ca}/server.key
 require_certificate true
 `);
-    this.daemon = this.start('airmaild', ['-c', `${this.dir}/airmail.conf`]);
-    const ready = () => new Promise((done, fail) => http.get({ port: metrics, path: '/readyz' }, (a) => (a.resume(), done(a.statusCode === 200))).on('error', fail));
-    await Promise.race([until('airmaild is ready', ready), this.daemon.ended.then((code) => Promise.reject(new Error(`airmaild ended with ${code}: ${this.daemon.text()}`)))]);
+    this.metrics = metrics;
+    await this.open();
     this.url = `https://localhost:${this.https}`;
   }
 
-  /** Simulated devices; `more` are further options of airmail-sim. */
-  fleet(devices, more = [], prefix = 'tx-') {
+  /** Starts airmaild, and is back when it is ready. */
+  async open() {
+    this.daemon = this.start('airmaild', ['-c', `${this.dir}/airmail.conf`]);
+    const ready = () => new Promise((done, fail) => http.get({ port: this.metrics, path: '/readyz' }, (a) => (a.resume(), done(a.statusCode === 200))).on('error', fail));
+    await Promise.race([until('airmaild is ready', ready), this.daemon.ended.then((code) => Promise.reject(new Error(`airmaild ended with ${code}: ${this.daemon.text()}`)))]);
+  }
+
+  /** Rows straight into the registry, between two lives of the broker. Its triggers need the broker's own functions; it makes them anew. */
+  async seed(rows) {
+    await this.stop(this.daemon);
+    const db = join(this.dir, 'data/registry.db');
+    const sqlite = (input) => {
+      const done = spawnSync('sqlite3', ['-bail', db], { input, encoding: 'utf8' });
+      if (done.status !== 0) throw new Error(`sqlite3: ${done.error ?? done.stderr}`);
+      return done.stdout;
+    };
+    const drop = sqlite("SELECT 'DROP TRIGGER \"' || name || '\";' FROM sqlite_schema WHERE type = 'trigger';");
+    sqlite(`${drop} PRAGMA synchronous = OFF; BEGIN; ${rows} COMMIT;`);
+    await this.open();
+  }
+
+  /** Simulated devices; `more` are further options of airmail-sim, `born` what they are at birth. */
+  fleet(devices, more = [], prefix = 'tx-', born = { model: 'TX-100', firmware: 'v1.0.0', heartbeat: '1s' }) {
     const ca = `${this.dir}/ca`;
-    return this.start('sim', ['--dir', `${this.dir}/devices-${prefix}`, '--devices', String(devices), '--prefix', prefix, '--model', 'TX-100', '--firmware', 'v1.0.0', '--host', 'localhost', '--port', String(this.mqtts), '--ca-dir', ca, '--command-key', `${ca}/keys/command.pem.pub`, '--release-key', `${ca}/keys/release.pem.pub`, '--seed', '7', '--heartbeat', '1s', '--install', '400ms', '--reboot', '400ms', '--confirm', '1s', ...more]);
+    return this.start('sim', ['--dir', `${this.dir}/devices-${prefix}`, '--devices', String(devices), '--prefix', prefix, '--model', born.model, '--firmware', born.firmware, '--host', 'localhost', '--port', String(this.mqtts), '--ca-dir', ca, '--command-key', `${ca}/keys/command.pem.pub`, '--release-key', `${ca}/keys/release.pem.pub`, '--seed', '7', '--heartbeat', born.heartbeat, '--install', '400ms', '--reboot', '400ms', '--confirm', '1s', ...more]);
   }
 
   /** A signed release of random bytes; its path. */
-  release(version, mib, counter) {
-    const image = `${this.dir}/${version}.bin`;
+  release(version, mib, counter, model = 'TX-100') {
+    const image = `${this.dir}/${model}-${version}.bin`;
     const bytes = Buffer.alloc(mib * 1048576);
     for (let i = 0; i < bytes.length; i += 4) bytes.writeUInt32LE((i * 2654435761 + counter) >>> 0, i);
     writeFileSync(image, bytes);
-    this.ctl('firmware', 'sign', image, '--key', `${this.dir}/ca/keys/release.pem`, '--version', version, '--model', 'TX-100', '--security-counter', String(counter), '-o', `${this.dir}/${version}.release`);
-    return `${this.dir}/${version}.release`;
+    this.ctl('firmware', 'sign', image, '--key', `${this.dir}/ca/keys/release.pem`, '--version', version, '--model', model, '--security-counter', String(counter), '-o', `${this.dir}/${model}-${version}.release`);
+    return `${this.dir}/${model}-${version}.release`;
   }
 
   /** The one-time token of the first administrator, from what the broker has printed. */

@@ -23,7 +23,7 @@ async function main() {
 
   // What is pushed lands in the cache, and with it in what is watched.
   const pushed = new Promise((done, no) => client.subscribe({ query: gql`subscription { deviceUpdated(deviceId: "apollo-1") { device_id serial_no tags } }` }).subscribe({ next: r => r.data.deviceUpdated.tags.length && done(r.data.deviceUpdated), error: no }))
-  await client.mutate({ mutation: gql`mutation { tagDevice(id: "apollo-1", add: ["lab"]) { serial_no } }` })
+  await client.mutate({ mutation: gql`mutation { tagDevice(id: "apollo-1", add: ["lab"]) { device_id serial_no tags } }` })
   same((await pushed).tags, ['lab'], 'the pushed state')
   same(client.readQuery({ query: one, variables: { id: 'apollo-1' } }).device.tags, ['lab'], 'the cache after a push')
   same(watched.at(-1).tags, ['lab'], 'the watched query after a push')

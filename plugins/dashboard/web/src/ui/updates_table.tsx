@@ -28,7 +28,7 @@ export function UpdatesTable({ rows, of, changed, explain }: { rows: UpdateRow[]
           ? { head: 'Campaign', className: 'strong', cell: (r) => <Link to={`/campaigns/${r.campaign_id}`}>{r.campaign_name}</Link> }
           : { head: 'Device', className: 'strong', cell: (r) => <Link to={`/devices/${encodeURIComponent(r.serial_no)}`}>{r.serial_no}</Link> },
         { head: 'State', cell: (r) => <Badge tone={update(r).tone} wrap>{update(r).word}</Badge> },
-        { head: 'Error', cell: (r) => r.error_message || (r.reason ? plain(r.reason) : <span className="quiet">–</span>) },
+        { head: 'Error', cell: (r) => r.error_message || (r.reason && wentWrong(r) ? plain(r.reason) : <span className="quiet">–</span>) },
         { head: 'From', className: 'num', cell: (r) => r.from_version || <span className="quiet">–</span> },
         { head: 'To', className: 'num', cell: (r) => r.to_version },
         { head: 'Attempt', right: true, className: 'num', cell: (r) => r.attempt },
