@@ -137,6 +137,9 @@ step('the wizard counts the targets while they are written, and starts a campaig
 
 step('its progress is watched live to the end, phase by phase', async () => {
   const seen = new Set();
+  const overview = await context.newPage();
+  await overview.goto(house.url);
+  await overview.getByText('All quiet').waitFor();
   await until('every device has finished', async () => {
     const text = (await figure('Finished').textContent()).trim();
     seen.add(text);
@@ -146,6 +149,9 @@ step('its progress is watched live to the end, phase by phase', async () => {
   await page.locator('.page-head').getByText('Completed').waitFor();
   await page.locator('.phase[data-state=PASSED], .phase[data-state=OPEN]').nth(1).waitFor();
   await page.getByRole('button', { name: '2 Rolled back' }).waitFor();
+  // Alerts come to an overview that is open, not only to one that is opened.
+  await overview.locator('.events').getByText('rolled back from v1.1.0').nth(1).waitFor();
+  await overview.close();
 });
 
 step('a rolled-back device reads "Update Failed - Rolled Back" with its error', async () => {

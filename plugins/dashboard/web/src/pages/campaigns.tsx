@@ -6,7 +6,7 @@ import { type CampaignRow, CampaignsLive, CampaignsQuery } from '../api/document
 import type { CampaignStatus } from '../api/schema';
 import { withParam } from '../logic/device_filter';
 import { count } from '../logic/format';
-import { campaign as said } from '../logic/status';
+import { campaign as said, wentBad } from '../logic/status';
 import { useMay } from '../shell/who';
 import { Badge } from '../ui/badge';
 import { Bar, partsOf } from '../ui/bar';
@@ -76,7 +76,7 @@ export default function Campaigns() {
               { head: 'Ships', className: 'num', cell: (c) => c.firmware_version },
               { head: 'Progress', style: { minWidth: '9rem' }, cell: (c) => <><Bar thin parts={partsOf(c.counters)} label={c.name} /><span className="small quiet num">{c.progress ?? 0} %</span></> },
               { head: 'Devices', right: true, className: 'num', cell: (c) => count(c.counters.total) },
-              { head: 'Failed', right: true, className: 'num', cell: (c) => count(c.counters.failed + c.counters.rollback) },
+              { head: 'Failed', right: true, className: 'num', cell: (c) => count(wentBad(c.counters)) },
               { head: 'Made', className: 'small quiet', cell: (c) => <><Ago at={c.created_at} /> by {c.created_by}</> },
             ]}
           />

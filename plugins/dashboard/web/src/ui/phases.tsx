@@ -1,10 +1,10 @@
 import type { CampaignDetail } from '../api/documents';
 import type { CampaignCounters } from '../api/schema';
 import { count, percent, span } from '../logic/format';
+import { wentBad } from '../logic/status';
 import { Badge } from './badge';
 import { Bar, partsOf } from './bar';
 
-const bad = (n: CampaignCounters) => n.failed - n.not_counting + n.rollback;
 /** Of those that ended and count, how many are well; in percent. */
 const good = (n: CampaignCounters) => (100 * n.completed) / Math.max(1, n.finished - n.not_counting);
 
@@ -27,7 +27,7 @@ export function Phases({ campaign: c }: { campaign: CampaignDetail }) {
           <Bar thin parts={partsOf(p.counters)} label={`Phase ${p.number}`} />
           <span className="small num">
             {count(p.counters.finished)} of {count(p.counters.total)} finished
-            {bad(p.counters) > 0 && `, ${count(bad(p.counters))} failed`}
+            {wentBad(p.counters) > 0 && `, ${count(wentBad(p.counters))} failed`}
           </span>
           {p.number < c.phases.length && (
             <span className="small quiet">
