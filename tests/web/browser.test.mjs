@@ -14,6 +14,7 @@ let context;
 let page;
 let fleet;
 let campaign;
+let overview;
 let failed = false;
 
 /** A step of the day; after the first that fails the rest is not tried. */
@@ -108,6 +109,10 @@ step('a signed release is uploaded from the page, which says how far it is', asy
 });
 
 step('the wizard counts the targets while they are written, and starts a campaign in phases', async () => {
+  overview = await context.newPage();
+  await overview.goto(house.url);
+  await overview.getByText('All quiet').waitFor();
+  await page.bringToFront();
   await page.getByRole('link', { name: 'Ship v1.1.0' }).click();
   await page.getByLabel('Name').fill('Spring fixes');
   await page.locator('.big-count').filter({ hasText: String(devices) }).waitFor();
@@ -137,9 +142,6 @@ step('the wizard counts the targets while they are written, and starts a campaig
 
 step('its progress is watched live to the end, phase by phase', async () => {
   const seen = new Set();
-  const overview = await context.newPage();
-  await overview.goto(house.url);
-  await overview.getByText('All quiet').waitFor();
   await until('every device has finished', async () => {
     const text = (await figure('Finished').textContent()).trim();
     seen.add(text);
