@@ -26,6 +26,9 @@ constexpr char alerts_1[] = R"(CREATE TABLE alerts(
 ) STRICT;
 CREATE INDEX alerts_open ON alerts(kind, campaign_id, serial_no) WHERE acknowledged_at IS NULL;)";
 
+// A device's page asks for its alerts; resolved ones are never few for ever.
+constexpr char alerts_2[] = R"(CREATE INDEX alerts_by_device ON alerts(serial_no, alert_id);)";
+
 constexpr std::string_view columns = "SELECT alert_id, severity, kind, campaign_id, serial_no, text, count, at, last_at, acknowledged_at, acknowledged_by FROM alerts ";
 
 std::string alert_json(sdk::sql_row const& v) {
@@ -41,7 +44,7 @@ std::string alert_json(sdk::sql_row const& v) {
 sdk::declaration alert_plugin::declare() {
     sdk::declaration d;
     d.topics = {{.filter = "$ota/alerts", .dir = sdk::direction::down, .role = "viewer"}};
-    d.tables = {{"alerts", "alert_id", true, {alerts_1}}};
+    d.tables = {{"alerts", "alert_id", true, {alerts_1, alerts_2}}};
     d.methods = {{"alert.list", "viewer", "GET", "/api/v1/alerts", "Alerts, newest first.", false},
                  {"alert.ack", "operator", "POST", "/api/v1/alerts/{id}/ack", "Seen by a person.", true},
                  {"alert.raise", "admin", "", "", "For other plugins.", false}};

@@ -69,6 +69,11 @@ explanation explain(sdk::context& ctx, campaign_row const& c, device_entry const
     if (r.retry_pending) return {"retry", "It failed (" + why + "); attempt " + std::to_string(r.attempt + 1) + " follows" + left(r, m.now) + ".", "Time."};
     if (terminal(r)) {
         bool again = c.open() && c.stage != "draining" && status_of(r.at) != status::completed;
+        auto const told = d.error_message.empty() ? why : d.error_message;
+        auto const next = again ? "A new attempt, when somebody asks for it." : "";
+        if (status_of(r.at) == status::rollback)
+            return {"done", "It installed " + d.to_version + " and went back to " + (d.from_version.empty() ? "what it ran before" : d.from_version) + ": " + told + ".", next};
+        if (status_of(r.at) == status::failed && counts_as_failure(r.why)) return {"done", "Its update failed: " + told + ".", next};
         return {"done", "Nothing: it is " + name + (r.why == reason::none ? "." : " (" + why + ")."), again ? "campaign retry" : ""};
     }
     if (r.cancel_requested && !r.too_late) return {"cancel", "A cancel has been sent; without an answer it counts as cancelled" + left(r, m.now) + ".", ""};

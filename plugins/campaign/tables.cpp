@@ -118,6 +118,9 @@ constexpr char events_1[] = R"(CREATE TABLE campaign_events(
 ) STRICT;
 CREATE UNIQUE INDEX campaign_events_by_seq ON campaign_events(campaign_id, seq);)";
 
+// A device's timeline: without it one device's page walks every event of the campaigns it was in.
+constexpr char events_2[] = R"(CREATE INDEX campaign_events_by_device ON campaign_events(campaign_id, serial_no, at) WHERE serial_no IS NOT NULL;)";
+
 constexpr char poison_1[] = R"(CREATE TABLE campaign_poison(
     device_id  TEXT NOT NULL,
     to_version TEXT NOT NULL,
@@ -142,7 +145,7 @@ constexpr char poison_models_1[] = R"(CREATE TABLE campaign_poison_models(
 std::vector<sdk::table_decl> tables() {
     return {{"campaigns", "campaign_id", true, {campaigns_1, campaigns_2}},
             {"campaign_devices", "campaign_device_id", true, {devices_1}},
-            {"campaign_events", "event_id", true, {events_1}},
+            {"campaign_events", "event_id", true, {events_1, events_2}},
             {"campaign_poison", "device_id,to_version", false, {poison_1}},
             {"campaign_poison_models", "model,to_version", false, {poison_models_1}}};
 }

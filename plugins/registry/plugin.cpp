@@ -49,7 +49,7 @@ bool good_tag(std::string const& t) { return !t.empty() && t.size() <= 64; }
 sdk::declaration registry_plugin::declare() {
     sdk::declaration d;
     d.ready_topic = "devices/{id}/command";
-    d.tables = {{"devices", "device_id", true, {registry::devices_1, registry::devices_2}, "last_seen"}, {"device_tags", "device_id,tag", true, {registry::tags_1}},
+    d.tables = {{"devices", "device_id", true, {registry::devices_1, registry::devices_2, registry::devices_3}, "last_seen"}, {"device_tags", "device_id,tag", true, {registry::tags_1}},
                 {"device_attributes", "device_id,key", true, {registry::attributes_1}}};
     auto m = [&](char const* name, char const* role, char const* verb, char const* path, char const* doc) {
         d.methods.push_back({name, role, verb, path, doc, std::string_view{role} != "viewer"});
@@ -164,22 +164,45 @@ std::string registry_plugin::find(std::string const& id, std::string* serial) {
     return std::string{text(rows[0][0])};
 }
 
+/// How many devices match. The count looks at every one of them, so the pages that follow a first one take its answer.
+std::int64_t registry_plugin::count_once(std::string const& where, std::vector<sdk::sql_value> const& args, bool later_page) {
+    auto const now = ctx.wall();
+    for (auto const& c : counted_)
+        if (later_page && c.where == where && c.args == args && now >= c.at && now - c.at < 60'000) return c.total;
+    auto total = integer(ctx.sql("SELECT count(*) FROM devices d " + where, args).at(0).at(0));
+    auto& slot = counted_[next_counted_++ % counted_.size()];
+    slot = {where, args, now, total};
+    return total;
+}
+
 std::string registry_plugin::list(params const& p) {
     auto limit = p.number("limit", 50, 1, 1000);
-    std::string where = "WHERE tenant = 0 AND (?1 = '' OR model = ?1) AND (?2 = '' OR status = ?2) AND (?3 = '' OR registration = ?3) AND "
-                        "(?4 = '' OR current_firmware = ?4) AND (?5 = '' OR EXISTS(SELECT 1 FROM device_tags t WHERE t.device_id = d.device_id AND t.tag = ?5)) "
-                        "AND (?6 = '' OR substr(serial_no, 1, length(?6)) = ?6)";
+    // Only what is asked for stands in the query: "? = '' OR" would keep it from the indexes.
+    std::string where = "WHERE tenant = 0";
+    std::vector<sdk::sql_value> args;
+    auto add = [&](char const* member, std::string_view before, std::string_view behind) {
+        auto v = p.text(member);
+        if (v.empty()) return;
+        args.push_back(std::move(v));
+        ((where += before) += "?" + std::to_string(args.size())) += behind;
+    };
+    add("model", " AND model = ", ""), add("status", " AND status = ", ""), add("registration", " AND registration = ", ""), add("version", " AND current_firmware = ", "");
+    add("tag", " AND EXISTS(SELECT 1 FROM device_tags t WHERE t.device_id = d.device_id AND t.tag = ", ")");
     auto q = p.text("q");
-    bool filter = targets::looks_like_filter(q);                   // otherwise what a serial number begins with
-    std::vector<sdk::sql_value> args{p.text("model"), p.text("status"), p.text("registration"), p.text("version"), p.text("tag"), filter ? std::string{} : q};
+    bool const filter = targets::looks_like_filter(q);             // otherwise what a serial number begins with
+    if (!q.empty() && !filter) {                                   // a range of the index; U+10FFFF sorts behind every text
+        args.push_back(q), args.push_back(q + "\xF4\x8F\xBF\xBF");
+        where += " AND serial_no >= ?" + std::to_string(args.size() - 1) + " AND serial_no < ?" + std::to_string(args.size());
+    }
     if (filter) {
-        auto c = targets::where(ctx, targets::filter(q, "registry.bad_filter"), 7);
+        auto c = targets::where(ctx, targets::filter(q, "registry.bad_filter"), static_cast<int>(args.size()) + 1);
         (where += " AND ") += c.sql;
         for (auto& v : c.values) args.push_back(std::move(v));
     }
-    auto total = integer(ctx.sql("SELECT count(*) FROM devices d " + where, args).at(0).at(0));
+    auto from = p.text("after");
+    auto const total = count_once(where, args, !from.empty());
     auto after = std::to_string(args.size() + 1), most = std::to_string(args.size() + 2);
-    args.push_back(p.text("after")), args.push_back(limit + 1);
+    args.push_back(from), args.push_back(limit + 1);
     auto rows = ctx.sql(std::string{columns} + where + " AND serial_no > ?" + after + " ORDER BY serial_no LIMIT ?" + most, args);
     kit::json_array out;
     auto shown = std::min(rows.size(), static_cast<std::size_t>(limit));

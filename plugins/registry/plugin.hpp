@@ -4,6 +4,7 @@
 #include "plugins/kit/params.hpp"
 #include "plugins/sdk/plugin.hpp"
 
+#include <array>
 #include <string>
 #include <unordered_map>
 
@@ -26,6 +27,7 @@ private:
 
     std::string seen(std::string_view json, int& status);
     std::string list(kit::params const& p);
+    std::int64_t count_once(std::string const& where, std::vector<sdk::sql_value> const& args, bool later_page);
     std::string get(std::string const& id);
     std::string fleet();
     std::string add(kit::params const& p, int& status);
@@ -42,6 +44,13 @@ private:
 
     mode mode_ = mode::allow;
     std::unordered_map<std::string, std::uint64_t> presence_;      // serial -> newest connection; bound: the broker's sessions
+    struct counted {
+        std::string where;
+        std::vector<sdk::sql_value> args;
+        std::int64_t at = 0, total = 0;                            // at: ms
+    };
+    std::array<counted, 8> counted_;                               // the newest counts of lists; the oldest gives way
+    std::size_t next_counted_ = 0;
 };
 
 }

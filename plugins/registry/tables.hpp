@@ -31,6 +31,10 @@ CREATE INDEX devices_by_status ON devices(status, serial_no);
 CREATE INDEX devices_by_model_serial ON devices(model, serial_no);
 CREATE INDEX devices_by_registration ON devices(registration, serial_no) WHERE registration <> 'accepted';)";
 
+// The same for the devices of a model that run a version.
+inline constexpr char devices_3[] = R"(DROP INDEX devices_by_model;
+CREATE INDEX devices_by_model ON devices(model, current_firmware, serial_no);)";
+
 inline constexpr char tags_1[] = R"(CREATE TABLE device_tags(
     device_id TEXT NOT NULL,
     tag       TEXT NOT NULL,

@@ -25,12 +25,16 @@ constexpr std::string_view firmware_columns = "SELECT firmware_id, version, mode
 const std::initializer_list<std::string_view> firmware_names = {"firmware_id", "version", "model", "models{", "file_url", "checksum", "size_bytes", "image_bytes", "security_counter",
                                                                     "min_from_version", "signed?", "uploaded_at~", "uploaded_by"};
 
+/// Ends that are nobody's failure (campaign::counts_as_failure).
+#define TAKEN_BACK "('cancelled', 'superseded', 'not_applicable', 'device_removed')"
+
 constexpr std::string_view count_columns = "count(*), sum(status = 'pending'), sum(status = 'downloading'), sum(status = 'installing'), sum(status = 'completed'), sum(status = 'failed'), "
-                                           "sum(status = 'rollback'), sum(live = 0), sum(rank BETWEEN 2 AND 50)";
+                                           "sum(status = 'rollback'), sum(live = 0), sum(rank BETWEEN 2 AND 50), "
+                                           "sum(status = 'failed' AND reason IN " TAKEN_BACK ")";
 
 json::object no_counters() {
     json::object o;
-    for (auto key : {"total", "pending", "downloading", "installing", "completed", "failed", "rollback", "finished", "in_flight"}) o[key] = 0;
+    for (auto key : {"total", "pending", "downloading", "installing", "completed", "failed", "rollback", "finished", "in_flight", "not_counting"}) o[key] = 0;
     return o;
 }
 
@@ -118,7 +122,7 @@ json::value resolvers::campaign_phases(call const& f) {
             // A scan of the campaign's rows: kept for a second for everybody.
             o["counters"] = s_.kept.get("phase " + id + " " + std::to_string(from) + " " + std::to_string(upto), 1000, [&] {
                 return db_.object("SELECT " + std::string{count_columns} + " FROM campaign_devices WHERE campaign_id = ? AND bucket >= ? AND bucket < ?", {id, from, upto},
-                                  {"total", "pending", "downloading", "installing", "completed", "failed", "rollback", "finished", "in_flight"});
+                                  {"total", "pending", "downloading", "installing", "completed", "failed", "rollback", "finished", "in_flight", "not_counting"});
             });
             for (auto& m : o["counters"].get_object())
                 if (m.value().is_null()) m.value() = 0;
@@ -157,7 +161,7 @@ json::value resolvers::campaign_cohorts(call const& f) {
     auto id = text_of(f.parent, "campaign_id");
     auto page = page_of(f.arguments, "first", 10);
     return s_.kept.get("cohorts " + id + " " + std::to_string(page), 1000, [&] {
-        return json::value(db_.objects("SELECT from_version, count(*), sum(status = 'completed'), sum(status = 'failed'), sum(status = 'rollback') FROM campaign_devices WHERE campaign_id = ? GROUP BY 1 ORDER BY 2 DESC LIMIT ?",
+        return json::value(db_.objects("SELECT from_version, count(*), sum(status = 'completed'), sum(status = 'failed' AND reason NOT IN " TAKEN_BACK "), sum(status = 'rollback') FROM campaign_devices WHERE campaign_id = ? GROUP BY 1 ORDER BY 2 DESC LIMIT ?",
                                        {id, page}, {"from_version", "total", "completed", "failed", "rollback"}));
     });
 }

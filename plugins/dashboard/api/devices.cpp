@@ -38,7 +38,15 @@ std::string sentence(json::value const& u) {
     auto status = text_of(u, "status"), stage = text_of(u, "stage");
     auto progress = number_of(u, "progress", -1);
     if (status == "rollback") return "Update Failed - Rolled Back";
-    if (status == "failed") return "Update Failed";
+    if (status == "failed") {
+        // Ends that are nobody's failure (campaign::counts_as_failure) say how the update was taken back.
+        auto reason = text_of(u, "reason");
+        if (reason == "cancelled") return "Update cancelled";
+        if (reason == "superseded") return "Superseded by a newer campaign";
+        if (reason == "not_applicable") return "Update not applicable";
+        if (reason == "device_removed") return "Device removed";
+        return "Update Failed";
+    }
     if (status == "completed") return "Up to date";
     if (status == "downloading") return progress >= 0 ? "Downloading " + std::to_string(progress) + " %" : "Downloading";
     if (status == "installing") return stage == "probation" ? "Installed, being watched" : "Installing";
@@ -85,8 +93,16 @@ json::value resolvers::q_devices_connection(call const& f) {
         for (auto at = c.find('#'); at != c.npos; at = c.find('#')) c.replace(at, 1, "?" + std::to_string(args.size() + 1));
         where += " AND " + c, args.push_back(v);
     };
-    add("model", "model = #"), add("status", "status = #", true), add("registration", "registration = #", true), add("version", "current_firmware = #");
-    add("tag", "EXISTS(SELECT 1 FROM device_tags t WHERE t.device_id = d.device_id AND t.tag = #)");
+    add("model", "model = #"), add("status", "status = #", true), add("version", "current_firmware = #");
+    if (auto tag = text_of(f.arguments, "tag"); !tag.empty()) {
+        // Of a common tag a page is soon found in the order of the list; the few devices of a rare one are fetched and sorted ("+" keeps
+        // the planner from the list's index).
+        bool const rare = std::get<std::int64_t>(db_.sql("SELECT count(*) FROM (SELECT 1 FROM device_tags WHERE tag = ?1 LIMIT 2000)", {tag}).at(0).at(0)) < 2000;
+        if (rare) where = "WHERE +tenant = 0" + where.substr(std::string_view{"WHERE tenant = 0"}.size());
+        add("tag", rare ? "d.device_id IN (SELECT device_id FROM device_tags WHERE tag = #)" : "EXISTS(SELECT 1 FROM device_tags t WHERE t.device_id = d.device_id AND t.tag = #)");
+    }
+    // As a literal (GraphQL has held it to the enumeration): only so the partial index of the few that are not accepted is found.
+    if (auto r = lower(text_of(f.arguments, "registration")); !r.empty()) where += " AND registration = '" + r + "'", key += "\nregistration=" + r;
     if (auto begin = text_of(f.arguments, "search"); !begin.empty()) {
         // A range of the index; U+10FFFF sorts behind every text.
         key += "\nsearch=" + begin;
@@ -109,13 +125,15 @@ json::value resolvers::q_devices_connection(call const& f) {
     if (f.wants("totalCount"))
         total = s_.kept.get(key, 2000, [&] { return json::value(std::get<std::int64_t>(db_.sql("SELECT count(*) FROM devices d " + where, args).at(0).at(0))); });
     auto after = text_of(f.arguments, "after");
+    auto const skip = number_of(f.arguments, "skip", 0);
+    if (skip < 0 || skip > 10'000'000) throw field_error("graphql.bad_argument", "skip must be 0 to 10000000");
     json::array rows;
     if (f.wants("nodes") || f.wants("edges") || f.wants("pageInfo")) {
-        where += " AND serial_no > ?" + std::to_string(args.size() + 1) + " ORDER BY serial_no LIMIT ?" + std::to_string(args.size() + 2);
-        args.push_back(after), args.push_back(page + 1);
+        where += " AND serial_no > ?" + std::to_string(args.size() + 1) + " ORDER BY serial_no LIMIT ?" + std::to_string(args.size() + 2) + " OFFSET ?" + std::to_string(args.size() + 3);
+        args.push_back(after), args.push_back(page + 1), args.push_back(skip);
         rows = devices_where(where, std::move(args));
     }
-    auto out = connection(std::move(rows), static_cast<std::size_t>(page), "serial_no", !after.empty());
+    auto out = connection(std::move(rows), static_cast<std::size_t>(page), "serial_no", !after.empty() || skip > 0);
     out["totalCount"] = std::move(total);
     return out;
 }
@@ -147,6 +165,7 @@ json::value resolvers::device_member(call const& f) {
     if (f.field.name == "update_status") return json::value(sentence(newest[0]));
     auto error = text_of(newest[0], "error_message"), reason = text_of(newest[0], "reason"), status = text_of(newest[0], "status");
     if (status != "failed" && status != "rollback") return nullptr;
+    if (status == "failed" && (reason == "cancelled" || reason == "superseded" || reason == "not_applicable" || reason == "device_removed")) return nullptr;
     return json::value(error.empty() ? reason : error);
 }
 

@@ -44,8 +44,9 @@ sdk::web_reply page(sdk::web_request const& r) {
     sdk::web_reply out;
     out.headers = safety;
     auto const* f = find(r.path);
-    // A path whose last part has a dot names a file; everything else is a route of the app.
-    bool const names_a_file = r.path.find('.', r.path.rfind('/')) != r.path.npos;
+    // Files lie under /assets/, or have a dot and no folder (/favicon.svg); everything else is a route of the app, such as a device's
+    // page: serial numbers may have dots.
+    bool const names_a_file = r.path.starts_with("/assets/") || (r.path.rfind('/') == 0 && r.path.find('.') != r.path.npos);
     if (!f && names_a_file) {
         out = problem(404, "http.not_found", "no such file", r.request_id);
         out.headers = safety;

@@ -7,7 +7,7 @@ import type * as S from './schema';
 export type DeviceRow = Pick<S.Device, 'device_id' | 'serial_no' | 'model' | 'current_firmware' | 'last_seen' | 'ever_seen' | 'status' | 'registration' | 'tags' | 'update_status' | 'update_error'>;
 const DEVICE_ROW = `device_id serial_no model current_firmware last_seen ever_seen status registration tags update_status update_error`;
 
-const COUNTERS = `total pending downloading installing completed failed rollback finished in_flight`;
+const COUNTERS = `total pending downloading installing completed failed rollback finished in_flight not_counting`;
 
 export type CampaignRow = Pick<S.Campaign, 'campaign_id' | 'name' | 'firmware_version' | 'status' | 'stage' | 'reason' | 'progress' | 'phase' | 'phase_percent' | 'failure_percent' | 'created_by' | 'created_at' | 'updated_at' | 'started_at' | 'completed_at' | 'counters'>;
 const CAMPAIGN_ROW = `campaign_id name firmware_version status stage reason progress phase phase_percent failure_percent created_by created_at updated_at started_at completed_at counters { ${COUNTERS} }`;
@@ -44,8 +44,8 @@ export interface DeviceFilter {
   tag?: string;
 }
 export type DevicePage = { devicesConnection: { totalCount: number; nodes: DeviceRow[]; pageInfo: Pick<S.PageInfo, 'hasNextPage' | 'endCursor'> } };
-export const DevicesQuery = gql<DevicePage, DeviceFilter & { first: number; after?: string | null }>`query Devices($first: Int!, $after: String, $search: String, $filter: String, $model: String, $status: DeviceStatus, $registration: Registration, $version: String, $tag: String) {
-  devicesConnection(first: $first, after: $after, search: $search, filter: $filter, model: $model, status: $status, registration: $registration, version: $version, tag: $tag) {
+export const DevicesQuery = gql<DevicePage, DeviceFilter & { first: number; after?: string | null; skip?: number }>`query Devices($first: Int!, $after: String, $skip: Int, $search: String, $filter: String, $model: String, $status: DeviceStatus, $registration: Registration, $version: String, $tag: String) {
+  devicesConnection(first: $first, after: $after, skip: $skip, search: $search, filter: $filter, model: $model, status: $status, registration: $registration, version: $version, tag: $tag) {
     totalCount nodes { ${DEVICE_ROW} } pageInfo { hasNextPage endCursor } } }`;
 export const DevicesLive = gql<{ devicesUpdated: DeviceRow }, { ids: string[] }>`subscription DevicesLive($ids: [ID!]!) { devicesUpdated(ids: $ids) { ${DEVICE_ROW} } }`;
 export const MenusQuery = gql<{ models: string[]; tags: string[]; fleet: { versions: S.VersionCount[] } }>`query Menus { models tags fleet { versions { model version count } } }`;

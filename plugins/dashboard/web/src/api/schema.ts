@@ -194,6 +194,8 @@ export interface CampaignCounters {
   rollback: number;
   finished: number;
   in_flight: number;
+  /** Of the failed: those that are nobody's failure (cancelled, superseded, not applicable, device removed). */
+  not_counting: number;
 }
 
 export type UpdateStatus = 'PENDING' | 'DOWNLOADING' | 'INSTALLING' | 'COMPLETED' | 'FAILED' | 'ROLLBACK';

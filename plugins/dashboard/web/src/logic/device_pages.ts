@@ -1,21 +1,25 @@
-// The rows of a long device list, loaded page by page along the server's cursor. Rows that are not here yet are known by
-// number only, so the list has its full height at once; the loader walks towards the row that is looked at.
+// The rows of a long device list. It has its full height at once; pages are loaded where somebody looks: along the server's
+// cursor while one scrolls, by number when one jumps.
 
 import type { DeviceFilter, DevicePage, DeviceRow } from '../api/documents';
 
 export const pageSize = 200;
 
-export type AskPage = (variables: DeviceFilter & { first: number; after: string | null }) => Promise<DevicePage>;
+export type AskPage = (variables: DeviceFilter & { first: number; after: string | null; skip: number }) => Promise<DevicePage>;
 
 export class DevicePages {
-  rows: DeviceRow[] = [];
+  /** Sparse: what has not come is undefined. */
+  rows: (DeviceRow | undefined)[] = [];
   total = 0;
+  loaded = 0;
   error: unknown = null;
   loading = false;
-  private cursor: string | null = null;
-  private complete = false;
-  private wanted = 0;
+  /** The end of the list, once its last page has come. */
+  private end: number | null = null;
+  private wanted = { from: 0, to: 0 };
   private stopped = false;
+  /** The cursor behind each page that has come. */
+  private readonly cursors = new Map<number, string | null>();
   private readonly place = new Map<string, number>();
 
   /** `changed` is called after every page and every live row. */
@@ -27,38 +31,45 @@ export class DevicePages {
 
   /** How many rows the list has: all that match, or those that came when the count was too old. */
   get length() {
-    return this.complete ? this.rows.length : Math.max(this.total, this.rows.length);
+    return this.end ?? Math.max(this.total, this.rows.length);
   }
 
-  /** Sees to it that rows before `upto` are here, or on their way. */
-  want(upto: number) {
-    this.wanted = Math.max(this.wanted, Math.min(upto, Math.max(this.total, pageSize)));
-    if (!this.loading) void this.walk();
+  /** Sees to it that the rows `from` to before `to` are here, or on their way; what was wanted before is not any more. */
+  want(from: number, to: number) {
+    this.wanted = { from: Math.max(0, from), to };
+    if (!this.loading) void this.load();
   }
 
   retry() {
     this.error = null;
-    this.want(this.wanted);
+    this.want(this.wanted.from, this.wanted.to);
   }
 
   stop() {
     this.stopped = true;
   }
 
-  private async walk() {
+  private missing(): number | null {
+    const last = Math.ceil(Math.min(this.wanted.to, Math.max(this.length, 1)) / pageSize);
+    for (let page = Math.floor(this.wanted.from / pageSize); page < last; page++) if (!this.cursors.has(page)) return page;
+    return null;
+  }
+
+  private async load() {
     this.loading = true;
-    while (!this.stopped && !this.error && !this.complete && this.rows.length < this.wanted) {
+    for (let page = this.missing(); page !== null && !this.stopped && !this.error; page = this.missing()) {
       try {
-        const { devicesConnection: page } = await this.ask({ ...this.filter, first: pageSize, after: this.cursor });
+        const cursor = this.cursors.get(page - 1);
+        const { devicesConnection: got } = await this.ask({ ...this.filter, first: pageSize, after: cursor ?? null, skip: cursor ? 0 : page * pageSize });
         if (this.stopped) return;
-        for (const row of page.nodes) {
-          if (this.place.has(row.device_id)) continue;
-          this.place.set(row.device_id, this.rows.length);
-          this.rows.push(row);
-        }
-        this.total = page.totalCount;
-        this.cursor = page.pageInfo.endCursor;
-        this.complete = !page.pageInfo.hasNextPage;
+        got.nodes.forEach((row, i) => {
+          this.place.set(row.device_id, page! * pageSize + i);
+          this.rows[page! * pageSize + i] = row;
+        });
+        this.loaded += got.nodes.length;
+        this.total = got.totalCount;
+        this.cursors.set(page, got.pageInfo.endCursor);
+        if (!got.pageInfo.hasNextPage) this.end = page * pageSize + got.nodes.length;
       } catch (trouble) {
         this.error = trouble;
       }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { actions, campaign, plain, presence, told, update, updateTone, wentWrong } from './status';
+import { actions, campaign, plain, presence, told, update, updateTone, wentBad, wentWrong } from './status';
 
 describe('the words of an update', () => {
   const row = (status: never, stage = '', progress: number | null = null, reason = '') => update({ status, stage, progress, reason });
@@ -15,6 +15,8 @@ describe('the words of an update', () => {
   });
   it('one that failed may be tried again', () => expect(wentWrong({ status: 'FAILED', reason: 'checksum_mismatch' })).toBe(true));
 });
+
+it('a campaign counts what failed or went back, and not what was taken back', () => expect(wentBad({ failed: 5, not_counting: 4, rollback: 2 })).toBe(3));
 
 describe('a timeline', () => {
   const event = (more: object) => told({ kind: 'UPDATE', text: 'Update rollback (rollback_reported): boot_loop', status: 'rollback', stage: 'rollback_reported', reason: 'boot_loop', detail: '{"a":1}', ...more });

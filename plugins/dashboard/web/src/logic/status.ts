@@ -1,6 +1,6 @@
 // The words and colours of states. A colour never stands alone: each tone has its own sign and its word beside it.
 
-import type { CampaignDevice, CampaignStatus, Device, TimelineEvent, UpdateStatus } from '../api/schema';
+import type { CampaignCounters, CampaignDevice, CampaignStatus, Device, TimelineEvent, UpdateStatus } from '../api/schema';
 
 /** CSS knows a tone as data-tone; the hues keep apart for all common colour blindness (Okabe and Ito's set). */
 export type Tone = 'good' | 'busy' | 'wait' | 'warn' | 'bad' | 'back' | 'idle';
@@ -40,6 +40,9 @@ export function update(row: Pick<CampaignDevice, 'status' | 'stage' | 'reason' |
 
 /** Did this update end badly, so that a new attempt may be asked for? */
 export const wentWrong = (row: Pick<CampaignDevice, 'status' | 'reason'>) => row.status === 'ROLLBACK' || (row.status === 'FAILED' && !takenBack[row.reason]);
+
+/** How many of a campaign ended badly: failed or went back; what was cancelled or superseded is no failure. */
+export const wentBad = (n: Pick<CampaignCounters, 'failed' | 'not_counting' | 'rollback'>) => n.failed - n.not_counting + n.rollback;
 
 /** An event of a device's timeline, as a sentence; updates in the words of `update`. */
 export function told(e: Pick<TimelineEvent, 'kind' | 'text' | 'status' | 'stage' | 'reason' | 'detail'>): { text: string; more: string; tone: Tone } {

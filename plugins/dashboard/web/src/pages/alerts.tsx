@@ -19,9 +19,9 @@ export default function Alerts() {
     <Page
       title="Alerts"
       lead="What the broker thinks somebody should look at"
-      aside={<SegmentedControl value={which} onChange={setWhich} aria-label="Which alerts" data={[{ value: 'open', label: 'Open' }, { value: 'all', label: 'Acknowledged' }]} />}
+      aside={<SegmentedControl value={which} onChange={setWhich} aria-label="Which alerts" data={[{ value: 'open', label: 'Open' }, { value: 'all', label: 'All' }]} />}
     >
-      <Card title={which === 'open' ? 'Open' : 'Acknowledged'}>
+      <Card title={which === 'open' ? 'Open' : 'All, newest first'}>
         {error && <Trouble error={error} retry={refresh} />}
         {fetching && !data && <Bones lines={5} />}
         {data && <AlertList alerts={data.alerts} changed={refresh} />}

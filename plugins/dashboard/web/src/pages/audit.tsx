@@ -8,6 +8,7 @@ import { Badge } from '../ui/badge';
 import { Icon } from '../ui/icon';
 import { Page } from '../ui/page';
 import { Bones, Empty, Notice, Trouble } from '../ui/states';
+import { Table } from '../ui/table';
 import { Moment } from '../ui/time';
 
 export default function Audit() {
@@ -32,21 +33,18 @@ export default function Audit() {
         {data && rows.length === 0 && <Empty icon="audit" title="Nothing matches">Whole words are compared; leave a field empty for any.</Empty>}
         {rows.length > 0 && (
           <div className="flush" style={{ overflowX: 'auto' }}>
-            <table className="table folds">
-              <thead><tr><th scope="col">When</th><th scope="col">Who</th><th scope="col">Did</th><th scope="col">To</th><th scope="col">Outcome</th><th scope="col">Detail</th></tr></thead>
-              <tbody>
-                {rows.map((r) => (
-                  <tr key={r.seq}>
-                    <td className="small num" title={`Row ${r.seq}, request ${r.request_id}`}><Moment at={r.at} /></td>
-                    <td data-label="Who"><span className="strong">{r.actor}</span> <span className="quiet small">{r.role.toLowerCase()}</span></td>
-                    <td data-label="Did"><code>{r.action}</code></td>
-                    <td data-label="To" className="small">{r.target || <span className="quiet">–</span>}</td>
-                    <td data-label="Outcome"><Badge tone={/^(ok|done|success|allowed)/.test(r.outcome) ? 'good' : 'bad'}>{r.outcome}</Badge></td>
-                    <td data-label="Detail"><Detail of={r.detail} /></td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
+            <Table
+              rows={rows}
+              id={(r) => r.seq}
+              columns={[
+                { head: 'When', className: 'small num', title: (r) => `Row ${r.seq}, request ${r.request_id}`, cell: (r) => <Moment at={r.at} /> },
+                { head: 'Who', cell: (r) => <><span className="strong">{r.actor}</span> <span className="quiet small">{r.role.toLowerCase()}</span></> },
+                { head: 'Did', cell: (r) => <code>{r.action}</code> },
+                { head: 'To', className: 'small', cell: (r) => r.target || <span className="quiet">–</span> },
+                { head: 'Outcome', cell: (r) => <Badge tone={/^(ok|done|success|allowed)/.test(r.outcome) ? 'good' : 'bad'}>{r.outcome}</Badge> },
+                { head: 'Detail', cell: (r) => <Detail of={r.detail} /> },
+              ]}
+            />
           </div>
         )}
         {(trail.length > 1 || data?.audit.pageInfo.hasNextPage) && (

@@ -11,6 +11,7 @@ import { Card, Figure } from '../ui/card';
 import { Page } from '../ui/page';
 import { SessionsTable } from '../ui/sessions_table';
 import { Bones, Empty, Notice, Trouble } from '../ui/states';
+import { Table } from '../ui/table';
 import { Ago, Moment } from '../ui/time';
 import { answered } from '../ui/toast';
 
@@ -29,12 +30,12 @@ export default function Broker() {
     <Page title="Broker" badge={<Badge tone={b.ready ? 'good' : 'bad'}>{b.ready ? 'Ready' : 'Not ready'}</Badge>} lead={<>Airmail {b.version}, started <Ago at={b.started_at} /></>}>
       {b.trouble.map((t) => <Notice key={t} tone="bad">{t}</Notice>)}
       <div className="stats">
-        <Figure what="MQTT connections" icon="plug" value={count(b.connections)} note={`${count(b.sessions)} sessions, ${count(b.http_connections)} HTTP`} />
+        <Figure what="Connections" value={count(b.connections)} note={`MQTT; ${count(b.sessions)} sessions`} />
         <Figure what="Messages in" value={short(b.messages_in_per_s)} unit="/s" note={`${bytes(Math.round(b.bytes_in_per_s))}/s`} />
         <Figure what="Messages out" value={short(b.messages_out_per_s)} unit="/s" note={`${bytes(Math.round(b.bytes_out_per_s))}/s`} />
-        <Figure what="Queued" value={short(b.queue_depth)} note="messages for clients that are away or slow" />
-        <Figure what="Dropped" value={short(b.messages_dropped)} tone={b.messages_dropped > 0 ? 'warn' : undefined} note="since the broker started" />
-        <Figure what="Store" value={bytes(b.store_used_bytes)} note="used by the durable log" />
+        <Figure what="Queued" value={short(b.queue_depth)} note="store and plugins" />
+        <Figure what="Dropped" value={short(b.messages_dropped)} tone={b.messages_dropped > 0 ? 'warn' : undefined} note="since it started" />
+        <Figure what="Store" value={bytes(b.store_used_bytes)} note="the durable log" />
       </div>
       <div className="columns">
         <Card title="Bytes per second"><Suspense fallback={<div className="chart" />}><Chart columns={[series.columns[0]!, series.columns[4]!, series.columns[5]!]} version={version} lines={byteLines} format={(n) => bytes(Math.round(n))} label="Bytes in and out per second" /></Suspense></Card>
@@ -52,10 +53,15 @@ function Listeners({ broker: b }: { broker: BrokerOverview }) {
   return (
     <Card title="Listeners" flush>
       {b.listeners.length === 0 ? <Empty icon="broker" title="No listener is open" /> : (
-        <table className="table">
-          <thead><tr><th scope="col">Listener</th><th scope="col">Address</th><th scope="col" className="right">Port</th></tr></thead>
-          <tbody>{b.listeners.map((l) => <tr key={`${l.name} ${l.address} ${l.port}`}><td className="strong">{l.name}</td><td className="num">{l.address || 'all'}</td><td className="right num">{l.port}</td></tr>)}</tbody>
-        </table>
+        <Table
+          rows={b.listeners}
+          id={(l) => `${l.name} ${l.address} ${l.port}`}
+          columns={[
+            { head: 'Listener', className: 'strong', cell: (l) => l.name },
+            { head: 'Address', className: 'num', cell: (l) => l.address || 'all' },
+            { head: 'Port', right: true, className: 'num', cell: (l) => l.port },
+          ]}
+        />
       )}
     </Card>
   );
@@ -65,18 +71,14 @@ function Certificates({ broker: b }: { broker: BrokerOverview }) {
   return (
     <Card title="Certificates it shows" flush>
       {b.certificates.length === 0 ? <Empty icon="shield" title="None">No listener has a certificate.</Empty> : (
-        <table className="table folds">
-          <thead><tr><th scope="col">Of</th><th scope="col">Subject</th><th scope="col">Ends</th></tr></thead>
-          <tbody>
-            {b.certificates.map((c) => (
-              <tr key={`${c.name} ${c.subject}`}>
-                <td className="strong">{c.name}</td>
-                <td data-label="Subject" className="small">{c.subject}</td>
-                <td data-label="Ends"><Badge tone={c.days_left < 7 ? 'bad' : c.days_left < 30 ? 'warn' : 'good'}>{c.days_left < 0 ? 'Ended' : `${count(c.days_left)} days`}</Badge> <span className="quiet small"><Moment at={c.not_after} /></span></td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <Table
+          rows={b.certificates}
+          id={(c) => `${c.name} ${c.subject}`}
+          columns={[
+            { head: 'Of', cell: (c) => <><span className="strong">{c.name}</span>{!c.name.includes(c.subject) && <div className="quiet small">{c.subject}</div>}</> },
+            { head: 'Ends', cell: (c) => <><Badge tone={c.days_left < 7 ? 'bad' : c.days_left < 30 ? 'warn' : 'good'}>{c.days_left < 0 ? 'Ended' : `${count(c.days_left)} days`}</Badge> <div className="quiet small"><Moment at={c.not_after} /></div></> },
+          ]}
+        />
       )}
     </Card>
   );

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 import { Link, useParams, useSearchParams } from 'react-router-dom';
 import { useQuery, useSubscription } from 'urql';
 import * as D from '../api/documents';
-import type { UpdateStatus } from '../api/schema';
+import type { Cohort, UpdateStatus } from '../api/schema';
 import { withParam } from '../logic/device_filter';
 import { count, moment, percent, span } from '../logic/format';
 import { campaign as said, plain, walk } from '../logic/status';
@@ -16,6 +16,7 @@ import { Dialog } from '../ui/dialog';
 import { Page } from '../ui/page';
 import { Phases } from '../ui/phases';
 import { Bones, Empty, Notice, Trouble } from '../ui/states';
+import { Table } from '../ui/table';
 import { Moment, useNow } from '../ui/time';
 import { UpdatesTable } from '../ui/updates_table';
 
@@ -37,7 +38,7 @@ export default function Campaign() {
   // The newer of what was asked for and what was pushed.
   const c = pushed && pushed.campaign_id === data.campaign.campaign_id && pushed.updated_at >= data.campaign.updated_at ? pushed : data.campaign;
   const state = said(c);
-  const parts = partsOf(c.counters, c.status === 'CANCELLED');
+  const parts = partsOf(c.counters);
   const show = (status: UpdateStatus) => setParams((p) => withParam(p, 'status', status.toLowerCase()), { replace: true });
   return (
     <Page
@@ -51,13 +52,13 @@ export default function Campaign() {
       <div className="stats">
         <Figure what="Finished" value={percent(c.progress ?? 0)} note={`${count(c.counters.finished)} of ${count(c.counters.total)}`} />
         <Figure what="Under way" value={count(c.counters.in_flight)} note={`at most ${count(c.max_in_flight)} at once`} />
-        <Figure what="Failed" value={percent(c.failure_percent)} tone={c.failure_percent >= 10 ? 'bad' : undefined} note={`${count(c.counters.failed)} ${c.status === 'CANCELLED' ? 'failed or stopped' : 'failed'}, ${count(c.counters.rollback)} rolled back`} />
+        <Figure what="Failed" value={percent(c.failure_percent)} tone={c.failure_percent >= 10 ? 'bad' : undefined} note={`${count(c.counters.failed - c.counters.not_counting)} failed, ${count(c.counters.rollback)} rolled back`} />
         <Took campaign={c} />
       </div>
       <Card title="Devices now">
         <div className="stack">
           <Bar parts={parts} label="All devices" />
-          <Legend parts={parts} pick={(p) => show(walk[parts.indexOf(p)]!.status)} />
+          <Legend parts={parts} pick={(p) => show(walk[parts.indexOf(p)]?.status ?? 'FAILED')} />
         </div>
       </Card>
       <Card title="Phases"><Phases campaign={c} /></Card>
@@ -87,56 +88,43 @@ function Failures({ campaign: c }: { campaign: D.CampaignDetail }) {
       {c.failures.length === 0 ? (
         <Empty icon="check" title="None has failed" />
       ) : (
-        <table className="table folds">
-          <thead>
-            <tr>
-              <th scope="col">Reason</th>
-              <th scope="col" className="right">Devices</th>
-              <th scope="col">For example</th>
-            </tr>
-          </thead>
-          <tbody>
-            {c.failures.map((f) => (
-              <tr key={f.reason}>
-                <td><span className="strong">{plain(f.reason)}</span>{f.error_message && <div className="quiet small">{f.error_message}</div>}</td>
-                <td data-label="Devices" className="right num">{count(f.count)}</td>
-                <td data-label="For example"><Link to={`/devices/${encodeURIComponent(f.example_serial_no)}`}>{f.example_serial_no}</Link></td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <Table
+          rows={c.failures}
+          id={(f) => f.reason}
+          columns={[
+            { head: 'Reason', cell: (f) => <><span className="strong">{plain(f.reason)}</span>{f.error_message && <div className="quiet small">{f.error_message}</div>}</> },
+            { head: 'Devices', right: true, className: 'num', cell: (f) => count(f.count) },
+            { head: 'For example', cell: (f) => <Link to={`/devices/${encodeURIComponent(f.example_serial_no)}`}>{f.example_serial_no}</Link> },
+          ]}
+        />
       )}
     </Card>
+  );
+}
+
+const ended = (g: Cohort) => g.completed + g.failed + g.rollback;
+
+function Fare({ cohort: g }: { cohort: Cohort }) {
+  return (
+    <>
+      <Bar thin label={g.from_version} parts={[{ word: 'Completed', n: g.completed, tone: 'good' }, { word: 'Rolled back', n: g.rollback, tone: 'back' }, { word: 'Failed', n: g.failed, tone: 'bad' }, { word: 'Not ended', n: Math.max(0, g.total - ended(g)), tone: 'wait' }]} />
+      <span className="small quiet num">{count(ended(g))} of {count(g.total)} ended</span>
+    </>
   );
 }
 
 function Cohorts({ campaign: c }: { campaign: D.CampaignDetail }) {
   return (
     <Card title="By the version they came from" flush>
-      <table className="table folds">
-        <thead>
-          <tr>
-            <th scope="col">From</th>
-            <th scope="col">How they fare</th>
-            <th scope="col" className="right">Success</th>
-          </tr>
-        </thead>
-        <tbody>
-          {c.cohorts.map((g) => {
-            const ended = g.completed + g.failed + g.rollback;
-            return (
-              <tr key={g.from_version}>
-                <td className="strong num">{g.from_version || 'unknown'}</td>
-                <td data-label="How they fare" style={{ minWidth: '8rem' }}>
-                  <Bar thin label={g.from_version} parts={[{ word: 'Completed', n: g.completed, tone: 'good' }, { word: 'Rolled back', n: g.rollback, tone: 'back' }, { word: 'Failed', n: g.failed, tone: 'bad' }, { word: 'Not ended', n: Math.max(0, g.total - ended), tone: 'wait' }]} />
-                  <span className="small quiet num">{count(ended)} of {count(g.total)} ended</span>
-                </td>
-                <td data-label="Success" className="right num">{ended ? percent((100 * g.completed) / ended) : '–'}</td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
+      <Table
+        rows={c.cohorts}
+        id={(g) => g.from_version}
+        columns={[
+          { head: 'From', className: 'strong num', cell: (g) => g.from_version || 'unknown' },
+          { head: 'How they fare', style: { minWidth: '8rem' }, cell: (g) => <Fare cohort={g} /> },
+          { head: 'Success', right: true, className: 'num', cell: (g) => (ended(g) ? percent((100 * g.completed) / ended(g)) : '–') },
+        ]}
+      />
     </Card>
   );
 }

@@ -6,7 +6,7 @@ import { type CampaignRow, CampaignsLive, CampaignsQuery } from '../api/document
 import type { CampaignStatus } from '../api/schema';
 import { withParam } from '../logic/device_filter';
 import { count } from '../logic/format';
-import { campaign as said } from '../logic/status';
+import { campaign as said, wentBad } from '../logic/status';
 import { useMay } from '../shell/who';
 import { Badge } from '../ui/badge';
 import { Bar, partsOf } from '../ui/bar';
@@ -14,6 +14,7 @@ import { Card } from '../ui/card';
 import { Icon } from '../ui/icon';
 import { Page } from '../ui/page';
 import { Bones, Empty, Trouble } from '../ui/states';
+import { Table } from '../ui/table';
 import { Ago } from '../ui/time';
 import { say } from '../ui/toast';
 
@@ -66,32 +67,19 @@ export default function Campaigns() {
           </Empty>
         )}
         {rows.length > 0 && (
-          <table className="table folds">
-            <thead>
-              <tr>
-                <th scope="col">Campaign</th>
-                <th scope="col">State</th>
-                <th scope="col">Ships</th>
-                <th scope="col">Progress</th>
-                <th scope="col" className="right">Devices</th>
-                <th scope="col" className="right">Failed</th>
-                <th scope="col">Made</th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map((c) => (
-                <tr key={c.campaign_id}>
-                  <td className="strong"><Link to={`/campaigns/${c.campaign_id}`}>{c.name}</Link></td>
-                  <td data-label="State"><Badge tone={said(c).tone}>{said(c).word}</Badge></td>
-                  <td data-label="Ships" className="num">{c.firmware_version}</td>
-                  <td data-label="Progress" style={{ minWidth: '9rem' }}><Bar thin parts={partsOf(c.counters)} label={c.name} /><span className="small quiet num">{c.progress ?? 0} %</span></td>
-                  <td data-label="Devices" className="right num">{count(c.counters.total)}</td>
-                  <td data-label="Failed" className="right num">{count(c.counters.failed + c.counters.rollback)}</td>
-                  <td data-label="Made" className="small quiet"><Ago at={c.created_at} /> by {c.created_by}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+          <Table
+            rows={rows}
+            id={(c) => c.campaign_id}
+            columns={[
+              { head: 'Campaign', className: 'strong', cell: (c) => <Link to={`/campaigns/${c.campaign_id}`}>{c.name}</Link> },
+              { head: 'State', cell: (c) => <Badge tone={said(c).tone}>{said(c).word}</Badge> },
+              { head: 'Ships', className: 'num', cell: (c) => c.firmware_version },
+              { head: 'Progress', style: { minWidth: '9rem' }, cell: (c) => <><Bar thin parts={partsOf(c.counters)} label={c.name} /><span className="small quiet num">{c.progress ?? 0} %</span></> },
+              { head: 'Devices', right: true, className: 'num', cell: (c) => count(c.counters.total) },
+              { head: 'Failed', right: true, className: 'num', cell: (c) => count(wentBad(c.counters)) },
+              { head: 'Made', className: 'small quiet', cell: (c) => <><Ago at={c.created_at} /> by {c.created_by}</> },
+            ]}
+          />
         )}
         {page?.hasNextPage && <div style={{ padding: '0.6rem 1.1rem' }}><Button variant="default" size="xs" onClick={() => void more()}>Older campaigns</Button></div>}
       </Card>

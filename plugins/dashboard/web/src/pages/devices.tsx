@@ -54,8 +54,8 @@ export default function Devices() {
             className="wide"
             data-find
             label="Find"
-            description="The beginning of a serial number, or an expression: model==TX-100;current_firmware=lt=v1.1.0"
-            placeholder="tx-0001, or tags==lab"
+            title="The beginning of a serial number, or an expression: model==TX-100;current_firmware=lt=v1.1.0"
+            placeholder="Serial number, or an expression"
             leftSection={<Icon name="search" size={16} />}
             value={typed}
             onChange={(e) => {

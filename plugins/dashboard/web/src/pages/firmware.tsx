@@ -12,6 +12,7 @@ import { Page } from '../ui/page';
 import { Bones, Empty, Trouble } from '../ui/states';
 import { Ago } from '../ui/time';
 import { answered } from '../ui/toast';
+import { Table } from '../ui/table';
 import { UploadBox } from '../ui/upload_box';
 
 export default function Firmware() {
@@ -32,26 +33,21 @@ export default function Firmware() {
           </Empty>
         )}
         {all.length > 0 && (
-          <table className="table folds">
-            <thead>
-              <tr>
-                <th scope="col">Version</th>
-                <th scope="col">Models</th>
-                <th scope="col">Signature</th>
-                <th scope="col" className="right">Size</th>
-                <th scope="col" className="right">Runs on</th>
-                <th scope="col">Comes after</th>
-                <th scope="col">Digest</th>
-                <th scope="col">Uploaded</th>
-                <th scope="col"><span className="hidden-text">Actions</span></th>
-              </tr>
-            </thead>
-            <tbody>
-              {all.map((f) => (
-                <One key={f.firmware_id} firmware={f} ask={setQuestion} changed={refresh} />
-              ))}
-            </tbody>
-          </table>
+          <Table
+            rows={all}
+            id={(f) => f.firmware_id}
+            columns={[
+              { head: 'Version', className: 'strong num', cell: (f) => f.version },
+              { head: 'Models', cell: (f) => (f.models.length ? f.models.join(', ') : f.model) },
+              { head: 'Signature', cell: (f) => (f.signed ? <Badge tone="good" sign="shield">Signed</Badge> : <Badge tone="bad" sign="bang">Unsigned</Badge>) },
+              { head: 'Size', right: true, className: 'num', cell: (f) => bytes(f.size_bytes) },
+              { head: 'Runs on', right: true, className: 'num', cell: (f) => <Link to={`/devices?${new URLSearchParams({ version: f.version })}`}>{count(f.running_on)}</Link> },
+              { head: 'Comes after', className: 'num', cell: (f) => f.min_from_version || <span className="quiet">any</span> },
+              { head: 'Digest', cell: (f) => <code title={f.checksum}>{digest(f.checksum)}</code> },
+              { head: 'Uploaded', className: 'small quiet', cell: (f) => <><Ago at={f.uploaded_at} /> by {f.uploaded_by || 'unknown'}</> },
+              { head: 'Actions', right: true, silent: true, cell: (f) => <Actions firmware={f} ask={setQuestion} changed={refresh} /> },
+            ]}
+          />
         )}
       </Card>
       <Confirm question={question} close={() => setQuestion(null)} />
@@ -59,35 +55,23 @@ export default function Firmware() {
   );
 }
 
-function One({ firmware: f, ask, changed }: { firmware: FirmwareItem; ask: (q: Question) => void; changed: () => void }) {
+function Actions({ firmware: f, ask, changed }: { firmware: FirmwareItem; ask: (q: Question) => void; changed: () => void }) {
   const operator = useMay('OPERATOR');
   const admin = useMay('ADMIN');
   const [, remove] = useMutation(DeleteFirmware);
   return (
-    <tr>
-      <td className="strong num">{f.version}</td>
-      <td data-label="Models">{f.models.length ? f.models.join(', ') : f.model}</td>
-      <td data-label="Signature">{f.signed ? <Badge tone="good" sign="shield">Signed</Badge> : <Badge tone="bad" sign="bang">Unsigned</Badge>}</td>
-      <td data-label="Size" className="right num">{bytes(f.size_bytes)}</td>
-      <td data-label="Runs on" className="right num"><Link to={`/devices?${new URLSearchParams({ version: f.version })}`}>{count(f.running_on)}</Link></td>
-      <td data-label="Comes after" className="num">{f.min_from_version || <span className="quiet">any</span>}</td>
-      <td data-label="Digest"><code title={f.checksum}>{digest(f.checksum)}</code></td>
-      <td data-label="Uploaded" className="small quiet"><Ago at={f.uploaded_at} /> by {f.uploaded_by || 'unknown'}</td>
-      <td className="right">
-        <div className="line" style={{ justifyContent: 'flex-end', flexWrap: 'nowrap' }}>
-          {operator && <Button component={Link} to={`/campaigns/new?firmware=${f.firmware_id}`} size="compact-xs" variant="light" aria-label={`Ship ${f.version}`}>Ship</Button>}
-          {admin && (
-            <Button
-              size="compact-xs"
-              variant="default"
-              aria-label={`Delete ${f.version}`}
-              onClick={() => ask({ title: `Delete ${f.version}?`, body: `The file is removed from the broker. ${count(f.running_on)} devices that run it go on. Refused while a campaign still needs it.`, yes: 'Delete it', danger: true, act: async () => answered(await remove({ id: f.firmware_id }), `${f.version} is deleted`) && changed() })}
-            >
-              Delete
-            </Button>
-          )}
-        </div>
-      </td>
-    </tr>
+    <div className="line" style={{ justifyContent: 'flex-end', flexWrap: 'nowrap' }}>
+      {operator && <Button component={Link} to={`/campaigns/new?firmware=${f.firmware_id}`} size="compact-xs" variant="light" aria-label={`Ship ${f.version}`}>Ship</Button>}
+      {admin && (
+        <Button
+          size="compact-xs"
+          variant="default"
+          aria-label={`Delete ${f.version}`}
+          onClick={() => ask({ title: `Delete ${f.version}?`, body: `The file is removed from the broker. ${count(f.running_on)} devices that run it go on. Refused while a campaign still needs it.`, yes: 'Delete it', danger: true, act: async () => answered(await remove({ id: f.firmware_id }), `${f.version} is deleted`) && changed() })}
+        >
+          Delete
+        </Button>
+      )}
+    </div>
   );
 }

@@ -1,11 +1,11 @@
 import { Button } from '@mantine/core';
-import { lazy, Suspense, useState } from 'react';
+import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { Link } from 'react-router-dom';
 import { useQuery, useSubscription } from 'urql';
 import { AlertsQuery, CampaignsLive, CampaignsQuery, type CampaignRow } from '../api/documents';
 import type { FleetOverview } from '../api/schema';
 import { count, percent, short } from '../logic/format';
-import { campaign as campaignState } from '../logic/status';
+import { campaign as campaignState, wentBad } from '../logic/status';
 import { useOverview } from '../shell/overview';
 import { useMay } from '../shell/who';
 import { AlertList } from '../ui/alert_list';
@@ -122,7 +122,7 @@ function ActiveCampaigns() {
               </div>
               <Bar parts={partsOf(c.counters)} label={c.name} />
               <span className="quiet small num">
-                {c.firmware_version} · {count(c.counters.finished)} of {count(c.counters.total)} finished · {count(c.counters.failed + c.counters.rollback)} failed
+                {c.firmware_version} · {count(c.counters.finished)} of {count(c.counters.total)} finished · {count(wentBad(c.counters))} failed
               </span>
             </div>
           );
@@ -134,6 +134,14 @@ function ActiveCampaigns() {
 
 function OpenAlerts() {
   const [{ data, error }, again] = useQuery({ query: AlertsQuery, variables: { open: true, first: 6 } });
+  // The live count says when there is something else to show.
+  const open = useOverview().overview?.fleet.open_alerts;
+  const shown = useRef(open);
+  useEffect(() => {
+    if (shown.current === open) return;
+    shown.current = open;
+    again({ requestPolicy: 'network-only' });
+  }, [open, again]);
   return (
     <Card title="Alerts" aside={<Link to="/alerts" className="small">All alerts</Link>}>
       {error && <Trouble error={error} retry={() => again()} />}

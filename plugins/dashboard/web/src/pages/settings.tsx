@@ -11,6 +11,7 @@ import { useLogin, useMay } from '../shell/who';
 import { Card } from '../ui/card';
 import { Page } from '../ui/page';
 import { Bones, Empty, Trouble } from '../ui/states';
+import { Table } from '../ui/table';
 import { useNow } from '../ui/time';
 import { answered } from '../ui/toast';
 
@@ -95,18 +96,15 @@ function Configuration() {
       {rows.length > 0 && (
         <>
           <p className="quiet small" style={{ padding: '0 1.1rem 0.4rem' }}>{count(rows.length)} directives. They are changed in the broker&rsquo;s files; secrets are never shown.</p>
-          <table className="table folds">
-            <thead><tr><th scope="col">Directive</th><th scope="col">In force</th><th scope="col">What it does</th></tr></thead>
-            <tbody>
-              {rows.map((c) => (
-                <tr key={c.key}>
-                  <td className="mono strong">{c.key}</td>
-                  <td data-label="In force"><code>{c.value || '–'}</code>{!c.written && <span className="quiet small"> default</span>}</td>
-                  <td data-label="What it does" className="small quiet">{c.doc}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+          <Table
+            rows={rows}
+            id={(c) => c.key}
+            columns={[
+              { head: 'Directive', className: 'mono strong', cell: (c) => c.key },
+              { head: 'In force', cell: (c) => <><code>{c.value || '–'}</code>{!c.written && <span className="quiet small"> default</span>}</> },
+              { head: 'What it does', className: 'small quiet', cell: (c) => c.doc },
+            ]}
+          />
         </>
       )}
     </Card>

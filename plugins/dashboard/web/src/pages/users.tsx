@@ -15,6 +15,7 @@ import { Confirm, Dialog, type Question } from '../ui/dialog';
 import { Icon } from '../ui/icon';
 import { Page } from '../ui/page';
 import { Bones, Trouble } from '../ui/states';
+import { Table } from '../ui/table';
 import { Ago } from '../ui/time';
 import { answered } from '../ui/toast';
 
@@ -40,19 +41,15 @@ export default function Users() {
         {error && <Trouble error={error} retry={refresh} />}
         {fetching && !data && <div className="body"><Bones /></div>}
         {data && (
-          <table className="table folds">
-            <thead><tr><th scope="col">Name</th><th scope="col">Role</th><th scope="col">State</th><th scope="col">Since</th><th scope="col"><span className="hidden-text">Actions</span></th></tr></thead>
-            <tbody>
-              {data.users.map((u) => (
-                <tr key={u.user_id}>
-                  <td className="strong">{u.name} {u.name === me && <span className="quiet small">(you)</span>}</td>
-                  <td data-label="Role">
-                    <Select aria-label={`Role of ${u.name}`} size="xs" w={130} allowDeselect={false} data={roles.map((r) => ({ value: r.value, label: r.label.split(':')[0]! }))} value={u.role} disabled={u.name === me} onChange={async (v) => v && answered(await setRole({ name: u.name, role: v as Role }), `${u.name} is now ${v.toLowerCase()}`) && refresh()} />
-                  </td>
-                  <td data-label="State"><Badge tone={u.disabled ? 'idle' : 'good'}>{u.disabled ? 'Disabled' : 'Active'}</Badge></td>
-                  <td data-label="Since" className="quiet small"><Ago at={u.created_at} /></td>
-                  <td className="right">
-                    {u.name !== me && (
+          <Table
+            rows={data.users}
+            id={(u) => u.user_id}
+            columns={[
+              { head: 'Name', className: 'strong', cell: (u) => <>{u.name} {u.name === me && <span className="quiet small">(you)</span>}</> },
+              { head: 'Role', cell: (u) => <><Select aria-label={`Role of ${u.name}`} size="xs" w={130} allowDeselect={false} data={roles.map((r) => ({ value: r.value, label: r.label.split(':')[0]! }))} value={u.role} disabled={u.name === me} onChange={async (v) => v && answered(await setRole({ name: u.name, role: v as Role }), `${u.name} is now ${v.toLowerCase()}`) && refresh()} /></> },
+              { head: 'State', cell: (u) => <Badge tone={u.disabled ? 'idle' : 'good'}>{u.disabled ? 'Disabled' : 'Active'}</Badge> },
+              { head: 'Since', className: 'quiet small', cell: (u) => <Ago at={u.created_at} /> },
+              { head: 'Actions', right: true, silent: true, cell: (u) => <>{u.name !== me && (
                       <Menu position="bottom-end" withinPortal>
                         <Menu.Target><Button size="compact-xs" variant="default" aria-label={`Actions for ${u.name}`}>Actions</Button></Menu.Target>
                         <Menu.Dropdown>
@@ -61,12 +58,9 @@ export default function Users() {
                           <Menu.Item color="red" onClick={() => setQuestion({ title: `Remove ${u.name}?`, body: 'The account and its logins end. What this person did stays in the audit.', yes: 'Remove', danger: true, act: async () => answered(await remove({ name: u.name }), 'Removed') && refresh() })}>Remove</Menu.Item>
                         </Menu.Dropdown>
                       </Menu>
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+                    )}</> },
+            ]}
+          />
         )}
       </Card>
       <ApiKeys />

@@ -52,7 +52,7 @@ export function Nav({ find }: { find: () => void }) {
   useEffect(() => setOpen(false), [place.pathname]);
   const alerts = overview?.fleet.open_alerts ?? 0;
   return (
-    <div className="nav" data-open={open}>
+    <aside className="nav" aria-label="Airmail" data-open={open}>
       <div className="airmail-stripe" />
       <Link className="brand" to="/">
         <Mark />
@@ -93,7 +93,7 @@ export function Nav({ find }: { find: () => void }) {
             </div>
           ))}
         </nav>
-        <footer>
+        <div className="foot">
           <span className="wire" data-state={wire} role="status">
             <span className="dot" />
             {wireWords[wire]}
@@ -110,9 +110,9 @@ export function Nav({ find }: { find: () => void }) {
               </button>
             </div>
           </div>
-        </footer>
+        </div>
       </div>
-    </div>
+    </aside>
   );
 }
 

@@ -7,6 +7,7 @@ import { Badge } from './badge';
 import { Card } from './card';
 import { Confirm, Dialog, type Question } from './dialog';
 import { Bones, Empty, Notice, Trouble } from './states';
+import { Table } from './table';
 import { Ago, Moment } from './time';
 import { answered } from './toast';
 
@@ -24,21 +25,18 @@ export function ApiKeys() {
       {fetching && !data && <div className="body"><Bones /></div>}
       {data && keys.length === 0 && <Empty icon="settings" title="No keys">Scripts and airmailctl on other machines use one instead of a login.</Empty>}
       {keys.length > 0 && (
-        <table className="table folds">
-          <thead><tr><th scope="col">Name</th><th scope="col">Role</th><th scope="col">State</th><th scope="col">Made</th><th scope="col">Ends</th><th scope="col"><span className="hidden-text">Actions</span></th></tr></thead>
-          <tbody>
-            {keys.map((k) => (
-              <tr key={k.key_id}>
-                <td className="strong">{k.name}</td>
-                <td data-label="Role">{k.role.toLowerCase()}</td>
-                <td data-label="State"><Badge tone={k.revoked_at ? 'idle' : 'good'}>{k.revoked_at ? 'Revoked' : 'Active'}</Badge></td>
-                <td data-label="Made" className="quiet small"><Ago at={k.created_at} /> by {k.created_by}</td>
-                <td data-label="Ends" className="quiet small"><Moment at={k.expires_at} none="never" /></td>
-                <td className="right">{!k.revoked_at && <Button size="compact-xs" variant="default" aria-label={`Revoke ${k.name}`} onClick={() => setQuestion({ title: `Revoke ${k.name}?`, body: 'Scripts that use it are refused from now on.', yes: 'Revoke', danger: true, act: async () => answered(await revoke({ id: k.key_id }), 'Revoked') && refresh() })}>Revoke</Button>}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <Table
+          rows={keys}
+          id={(k) => k.key_id}
+          columns={[
+            { head: 'Name', className: 'strong', cell: (k) => k.name },
+            { head: 'Role', cell: (k) => k.role.toLowerCase() },
+            { head: 'State', cell: (k) => <Badge tone={k.revoked_at ? 'idle' : 'good'}>{k.revoked_at ? 'Revoked' : 'Active'}</Badge> },
+            { head: 'Made', className: 'quiet small', cell: (k) => <><Ago at={k.created_at} /> by {k.created_by}</> },
+            { head: 'Ends', className: 'quiet small', cell: (k) => <Moment at={k.expires_at} none="never" /> },
+            { head: 'Actions', right: true, silent: true, cell: (k) => <>{!k.revoked_at && <Button size="compact-xs" variant="default" aria-label={`Revoke ${k.name}`} onClick={() => setQuestion({ title: `Revoke ${k.name}?`, body: 'Scripts that use it are refused from now on.', yes: 'Revoke', danger: true, act: async () => answered(await revoke({ id: k.key_id }), 'Revoked') && refresh() })}>Revoke</Button>}</> },
+          ]}
+        />
       )}
       {adding && <Make close={() => setAdding(false)} done={refresh} />}
       <Confirm question={question} close={() => setQuestion(null)} />

@@ -13,8 +13,11 @@ export interface Part {
   tone: Tone;
 }
 
-/** `stopped`: the campaign was cancelled, and the broker counts what it stopped among the failed. */
-export const partsOf = (c: CampaignCounters, stopped = false): Part[] => walk.map((w) => ({ word: stopped && w.key === 'failed' ? 'Failed or stopped' : w.word, tone: stopped && w.key === 'failed' ? 'idle' : w.tone, n: c[w.key] }));
+/** What the broker counts among the failed and is nobody's failure (cancelled, superseded) stands apart. */
+export const partsOf = (c: CampaignCounters): Part[] => [
+  ...walk.map((w) => ({ word: w.word, tone: w.tone, n: w.key === 'failed' ? c.failed - c.not_counting : c[w.key] })),
+  ...(c.not_counting > 0 ? [{ word: 'Taken back', tone: 'idle' as Tone, n: c.not_counting }] : []),
+];
 
 export function Bar({ parts, thin, label }: { parts: Part[]; thin?: boolean; label: string }) {
   const widths = shares(parts.map((p) => p.n));

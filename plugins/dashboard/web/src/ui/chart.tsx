@@ -14,6 +14,18 @@ export interface Line {
 
 const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+/** The legend tells the newest sample, unless somebody points at another. */
+function newest(plot: UPlot, columns: number[][]) {
+  const last = columns[0]!.length - 1;
+  if (last >= 0 && (plot.cursor.idx === null || plot.cursor.idx === undefined)) plot.setLegend({ idx: last });
+}
+
+/** At least a minute wide, so that the first samples do not fill the whole width (of one alone uPlot would make a day). */
+function width(times: ArrayLike<number>): [number, number] {
+  const last = times[times.length - 1] ?? Date.now() / 1000;
+  return [Math.min(times[0] ?? last, last - 60), last];
+}
+
 /** `columns[0]` are unix seconds; `version` changes whenever the columns have. */
 export function Chart({ columns, version, lines, format, label, height = 200 }: { columns: number[][]; version: number; lines: Line[]; format: (n: number) => string; label: string; height?: number }) {
   const host = useRef<HTMLDivElement>(null);
@@ -30,8 +42,7 @@ export function Chart({ columns, version, lines, format, label, height = 200 }: 
         height,
         legend: { live: true },
         cursor: { drag: { x: false, y: false } },
-        // At least a minute wide, so that the first samples do not fill the whole width.
-        scales: { x: { range: (_u, min, max) => [Math.min(min, max - 60), max] }, y: { range: (_u, _min, max) => [0, Math.max(1, max * 1.15)] } },
+        scales: { x: { range: (u) => width(u.data[0]) }, y: { range: (_u, _min, max) => [0, Math.max(1, max * 1.15)] } },
         axes: [{ ...axis, space: 90, values: (_u, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleTimeString()) }, { ...axis, size: 68, values: (_u, ticks) => ticks.map((t) => format(t)) }],
         series: [
           { value: (_u, t) => (t ? new Date(t * 1000).toLocaleTimeString() : '--') },
@@ -41,6 +52,7 @@ export function Chart({ columns, version, lines, format, label, height = 200 }: 
       columns as unknown as UPlot.AlignedData,
       el,
     );
+    newest(plot.current, columns);
     const resize = new ResizeObserver(() => plot.current?.setSize({ width: el.clientWidth, height }));
     resize.observe(el);
     return () => {
@@ -55,9 +67,13 @@ export function Chart({ columns, version, lines, format, label, height = 200 }: 
     const it = plot.current;
     if (!it) return;
     it.setData(columns as unknown as UPlot.AlignedData);
-    // The legend tells the newest sample, unless somebody points at another.
-    if (it.cursor.idx === null || it.cursor.idx === undefined) it.setLegend({ idx: columns[0]!.length - 1 });
+    newest(it, columns);
   }, [version, columns]);
 
-  return <div ref={host} className="chart" role="img" aria-label={label} />;
+  return (
+    <div className="chart" data-early={columns[0]!.length < 2}>
+      <p className="quiet small early">Collecting the first seconds</p>
+      <div ref={host} role="img" aria-label={label} />
+    </div>
+  );
 }

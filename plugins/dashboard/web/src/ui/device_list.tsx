@@ -1,5 +1,4 @@
-// The long list: only the rows in view exist; pages of the broker's cursor fill it as it is scrolled, and the rows that are
-// seen are watched.
+// The long list: only the rows in view exist; pages are loaded where somebody looks, and the rows that are seen are watched.
 
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useDebouncedValue, useMediaQuery } from '@mantine/hooks';
@@ -33,7 +32,7 @@ export function DeviceList({ filter }: { filter: DeviceFilter }) {
     [client, key],
   );
   useEffect(() => {
-    pages.want(1);
+    pages.want(0, 1);
     return () => pages.stop();
   }, [pages]);
 
@@ -43,8 +42,14 @@ export function DeviceList({ filter }: { filter: DeviceFilter }) {
   useEffect(() => virtual.measure(), [narrow, virtual]);
   useEffect(() => void scroller.current?.scrollTo({ top: 0 }), [pages]);
   const items = virtual.getVirtualItems();
+  const first = items[0]?.index ?? 0;
   const last = items.at(-1)?.index ?? 0;
-  useEffect(() => pages.want(last + 60), [pages, last, pages.rows.length]);
+  // A moment after the last movement: who drags the bar through the list does not ask for all that flies by.
+  const [look] = useDebouncedValue(`${first} ${last}`, 60);
+  useEffect(() => {
+    const [from, to] = look.split(' ').map(Number) as [number, number];
+    pages.want(from - 40, to + 60);
+  }, [pages, look]);
 
   const seen = items.map((i) => pages.rows[i.index]?.device_id).filter((id): id is string => Boolean(id));
   const [watched] = useDebouncedValue(seen.join(' '), 250);
@@ -57,8 +62,7 @@ export function DeviceList({ filter }: { filter: DeviceFilter }) {
   return (
     <>
       <p className="small quiet" style={{ padding: '0 1.1rem 0.6rem' }} role="status">
-        {pages.loading && pages.rows.length === 0 ? 'Asking' : `${count(pages.length)} ${pages.length === 1 ? 'device' : 'devices'}`}
-        {pages.loading && pages.rows.length > 0 && pages.rows.length < last ? `, ${count(pages.rows.length)} loaded` : ''}
+        {pages.loading && pages.loaded === 0 ? 'Asking' : `${count(pages.length)} ${pages.length === 1 ? 'device' : 'devices'}`}
       </p>
       {pages.error != null && (
         <div style={{ padding: '0 1.1rem 0.8rem' }}>

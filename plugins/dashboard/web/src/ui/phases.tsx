@@ -1,7 +1,12 @@
 import type { CampaignDetail } from '../api/documents';
+import type { CampaignCounters } from '../api/schema';
 import { count, percent, span } from '../logic/format';
+import { wentBad } from '../logic/status';
 import { Badge } from './badge';
 import { Bar, partsOf } from './bar';
+
+/** Of those that ended and count, how many are well; in percent. */
+const good = (n: CampaignCounters) => (100 * n.completed) / Math.max(1, n.finished - n.not_counting);
 
 const words = { WAITING: 'Waits', OPEN: 'Open', PASSED: 'Passed' } as const;
 
@@ -22,11 +27,15 @@ export function Phases({ campaign: c }: { campaign: CampaignDetail }) {
           <Bar thin parts={partsOf(p.counters)} label={`Phase ${p.number}`} />
           <span className="small num">
             {count(p.counters.finished)} of {count(p.counters.total)} finished
-            {p.counters.failed + p.counters.rollback > 0 && `, ${count(p.counters.failed + p.counters.rollback)} failed`}
+            {wentBad(p.counters) > 0 && `, ${count(wentBad(p.counters))} failed`}
           </span>
-          <span className="small quiet">
-            Gate: {percent(p.success_percent)} good, {p.soak_s ? `watched ${span(p.soak_s)}` : 'no waiting'}
-          </span>
+          {p.number < c.phases.length && (
+            <span className="small quiet">
+              Gate: {percent(p.success_percent)} good, {p.soak_s ? `watched ${span(p.soak_s)}` : 'no waiting'}
+              {p.state === 'OPEN' && p.counters.finished > 0 && `; now ${percent(good(p.counters))}`}
+            </span>
+          )}
+          {p.number === c.phases.length && <span className="small quiet">The last one: no gate behind it</span>}
         </li>
       ))}
     </ol>

@@ -7,6 +7,7 @@ import { useMay } from '../shell/who';
 import { Badge } from './badge';
 import { Dialog } from './dialog';
 import { Empty } from './states';
+import { Table } from './table';
 import { Ago } from './time';
 import { answered } from './toast';
 
@@ -27,43 +28,26 @@ export function DeviceSettings({ id, settings, changed }: { id: string; settings
         </Empty>
       ) : (
         <>
-          <table className="table folds">
-            <thead>
-              <tr>
-                <th scope="col">Setting</th>
-                <th scope="col">Reported</th>
-                <th scope="col">Desired</th>
-                <th scope="col">State</th>
-                <th scope="col">
-                  <span className="hidden-text">Change</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {settings.map((s) => (
-                <tr key={s.key}>
-                  <td className="strong mono">{s.key}</td>
-                  <td data-label="Reported">
-                    {s.value === null ? <span className="quiet">never</span> : <code>{s.value}</code>}{' '}
+          <Table
+            rows={settings}
+            id={(s) => s.key}
+            columns={[
+              { head: 'Setting', className: 'strong mono', cell: (s) => s.key },
+              { head: 'Reported', cell: (s) => <>{s.value === null ? <span className="quiet">never</span> : <code>{s.value}</code>}{' '}
                     {s.updated_at && (
                       <span className="quiet small">
                         <Ago at={s.updated_at} />
                       </span>
-                    )}
-                  </td>
-                  <td data-label="Desired">{s.desired === null ? <span className="quiet">not asked</span> : <code>{s.desired}</code>}</td>
-                  <td data-label="State">{s.desired === null ? <span className="quiet">–</span> : <Badge tone={s.in_sync ? 'good' : 'warn'} sign={s.in_sync ? undefined : 'clock'}>{s.in_sync ? 'As desired' : 'Waits for the device'}</Badge>}</td>
-                  <td className="right">
-                    {may && (
+                    )}</> },
+              { head: 'Desired', cell: (s) => <>{s.desired === null ? <span className="quiet">not asked</span> : <code>{s.desired}</code>}</> },
+              { head: 'State', cell: (s) => <>{s.desired === null ? <span className="quiet">–</span> : <Badge tone={s.in_sync ? 'good' : 'warn'} sign={s.in_sync ? undefined : 'clock'}>{s.in_sync ? 'As desired' : 'Waits for the device'}</Badge>}</> },
+              { head: 'Change', right: true, silent: true, cell: (s) => <>{may && (
                       <Button size="compact-xs" variant="default" aria-label={`Change ${s.key}`} onClick={() => setEditing(s)}>
                         Change
                       </Button>
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+                    )}</> },
+            ]}
+          />
           <div style={{ padding: '0.4rem 1.1rem 0.8rem' }}>{add}</div>
         </>
       )}

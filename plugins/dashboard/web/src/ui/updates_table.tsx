@@ -7,6 +7,7 @@ import { plain, update, wentWrong } from '../logic/status';
 import { useMay } from '../shell/who';
 import { Badge } from './badge';
 import { Empty } from './states';
+import { Table } from './table';
 import { Ago } from './time';
 import { answered } from './toast';
 
@@ -19,75 +20,52 @@ export function UpdatesTable({ rows, of, changed, explain }: { rows: UpdateRow[]
       </Empty>
     );
   return (
-    <table className="table folds">
-      <thead>
-        <tr>
-          <th scope="col">{of === 'device' ? 'Campaign' : 'Device'}</th>
-          <th scope="col">State</th>
-          <th scope="col">Error</th>
-          <th scope="col">From</th>
-          <th scope="col">To</th>
-          <th scope="col" className="right">Attempt</th>
-          <th scope="col">Changed</th>
-          <th scope="col">
-            <span className="hidden-text">Actions</span>
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map((r) => (
-          <One key={`${r.campaign_id} ${r.device_id}`} row={r} of={of} changed={changed} explain={explain} />
-        ))}
-      </tbody>
-    </table>
+    <Table
+      rows={rows}
+      id={(r) => `${r.campaign_id} ${r.device_id}`}
+      columns={[
+        of === 'device'
+          ? { head: 'Campaign', className: 'strong', cell: (r) => <Link to={`/campaigns/${r.campaign_id}`}>{r.campaign_name}</Link> }
+          : { head: 'Device', className: 'strong', cell: (r) => <Link to={`/devices/${encodeURIComponent(r.serial_no)}`}>{r.serial_no}</Link> },
+        { head: 'State', cell: (r) => <Badge tone={update(r).tone} wrap>{update(r).word}</Badge> },
+        { head: 'Error', cell: (r) => r.error_message || (r.reason && wentWrong(r) ? plain(r.reason) : <span className="quiet">–</span>) },
+        { head: 'From', className: 'num', cell: (r) => r.from_version || <span className="quiet">–</span> },
+        { head: 'To', className: 'num', cell: (r) => r.to_version },
+        { head: 'Attempt', right: true, className: 'num', cell: (r) => r.attempt },
+        { head: 'Changed', className: 'quiet small', cell: (r) => <Ago at={r.updated_at} /> },
+        { head: 'Actions', right: true, silent: true, cell: (r) => <Actions row={r} changed={changed} explain={explain} /> },
+      ]}
+    />
   );
 }
 
-function One({ row: r, of, changed, explain }: { row: UpdateRow; of: 'device' | 'campaign'; changed: () => void; explain?: (row: UpdateRow) => void }) {
+function Actions({ row: r, changed, explain }: { row: UpdateRow; changed: () => void; explain?: (row: UpdateRow) => void }) {
   const may = useMay('OPERATOR');
   const [busy, setBusy] = useState(false);
   const [, retry] = useMutation(RetryDevice);
-  const said = update(r);
   const lost = wentWrong(r);
   return (
-    <tr>
-      <td className="strong">{of === 'device' ? <Link to={`/campaigns/${r.campaign_id}`}>{r.campaign_name}</Link> : <Link to={`/devices/${encodeURIComponent(r.serial_no)}`}>{r.serial_no}</Link>}</td>
-      <td data-label="State">
-        <Badge tone={said.tone} wrap>
-          {said.word}
-        </Badge>
-      </td>
-      <td data-label="Error">{r.error_message || (r.reason ? plain(r.reason) : <span className="quiet">–</span>)}</td>
-      <td data-label="From" className="num">{r.from_version || <span className="quiet">–</span>}</td>
-      <td data-label="To" className="num">{r.to_version}</td>
-      <td data-label="Attempt" className="right num">{r.attempt}</td>
-      <td data-label="Changed" className="quiet small">
-        <Ago at={r.updated_at} />
-      </td>
-      <td className="right">
-        <div className="line" style={{ justifyContent: 'flex-end', flexWrap: 'nowrap' }}>
-          {explain && (
-            <Button size="compact-xs" variant="default" aria-label={`Why: ${r.serial_no}`} onClick={() => explain(r)}>
-              Why?
-            </Button>
-          )}
-          {may && lost && (
-            <Button
-              size="compact-xs"
-              variant="default"
-              loading={busy}
-              aria-label={`Try again: ${r.serial_no}`}
-              onClick={async () => {
-                setBusy(true);
-                if (answered(await retry({ campaignId: r.campaign_id, device: r.serial_no }), `${r.serial_no} is tried again`)) changed();
-                setBusy(false);
-              }}
-            >
-              Try again
-            </Button>
-          )}
-        </div>
-      </td>
-    </tr>
+    <div className="line" style={{ justifyContent: 'flex-end', flexWrap: 'nowrap' }}>
+      {explain && (
+        <Button size="compact-xs" variant="default" aria-label={`Why: ${r.serial_no}`} onClick={() => explain(r)}>
+          Why?
+        </Button>
+      )}
+      {may && lost && (
+        <Button
+          size="compact-xs"
+          variant="default"
+          loading={busy}
+          aria-label={`Try again: ${r.serial_no}`}
+          onClick={async () => {
+            setBusy(true);
+            if (answered(await retry({ campaignId: r.campaign_id, device: r.serial_no }), `${r.serial_no} is tried again`)) changed();
+            setBusy(false);
+          }}
+        >
+          Try again
+        </Button>
+      )}
+    </div>
   );
 }

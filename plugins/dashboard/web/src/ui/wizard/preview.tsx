@@ -6,6 +6,7 @@ import { count, percent } from '../../logic/format';
 import { added, criteria, type Form } from '../../logic/new_campaign';
 import { Card } from '../card';
 import { Trouble } from '../states';
+import { Table } from '../table';
 import { Versions } from '../versions';
 
 /** What the campaign would reach, while it is written: the broker counts, a moment after the last key. */
@@ -29,24 +30,15 @@ export function PreviewCard() {
             {reach.count === 0 && <p>No accepted device matches. Widen the targets, or check the version range.</p>}
             {reach.count > 0 && <Versions versions={reach.versions} most={5} />}
             {v.gated && reach.count > 0 && (
-              <table className="table">
-                <thead>
-                  <tr>
-                    <th scope="col">Phase</th>
-                    <th scope="col" className="right">Up to</th>
-                    <th scope="col" className="right">Adds about</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {added(v.phases, reach.count).map((n, i) => (
-                    <tr key={i}>
-                      <td>{i + 1}</td>
-                      <td className="right num">{percent(Number(v.phases[i]?.percent) || 0)}</td>
-                      <td className="right num">{count(n)}</td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
+              <Table
+                rows={added(v.phases, reach.count).map((n, i) => ({ n, i }))}
+                id={(p) => p.i}
+                columns={[
+                  { head: 'Phase', cell: (p) => p.i + 1 },
+                  { head: 'Up to', right: true, className: 'num', cell: (p) => percent(Number(v.phases[p.i]?.percent) || 0) },
+                  { head: 'Adds about', right: true, className: 'num', cell: (p) => count(p.n) },
+                ]}
+              />
             )}
             {reach.examples.length > 0 && (
               <p className="small quiet">
