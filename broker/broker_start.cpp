@@ -191,6 +191,7 @@ void broker::house::open_copies() {
 void broker::house::open_http() {
     house_paths::services s;
     s.replication = [this] { return copies ? copies->report() : std::string(R"({"destinations":[]})"); };
+    if (copies) s.status = [c = copies.get()](storage::reads::subject about, std::string id, storage::reads::answered done) { c->ask(about, std::move(id), std::move(done)); };
     s.backup = [this](std::string const& to) { return make_backup({*store, directory}, to); };
     s.denials = seen_denials;
     s.observing = [o = observing] { return o->load(); };

@@ -6,6 +6,7 @@
 #include "broker/config/check.hpp"
 #include "broker/listeners.hpp"
 #include "broker/passwords.hpp"
+#include "broker/replication.hpp"
 #include "broker/rules.hpp"
 
 #include <algorithm>
@@ -50,6 +51,11 @@ std::vector<finding> examine(config::config const& c) {
         } catch (startup_error const& e) {
             error(e.what());
         }
+    }
+    try {
+        check_reads(c);
+    } catch (startup_error const& e) {
+        error(e.what());
     }
     if (c.text("acl_mode") == "observe") out.push_back({finding::grade::warning, "", 0, "acl_mode observe (" + c.where("acl_mode") + "): the acl_file denies NOTHING; what it would deny is logged and counted"});
     if (c.flag("strict"))

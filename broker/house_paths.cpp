@@ -59,6 +59,16 @@ sq::audit_entry deed(admin::request const& r, std::string action, std::string ta
     return e;
 }
 
+/// What stands at {id} when the path fits the pattern; empty for patterns without one.
+std::optional<std::string_view> id_in(std::string_view pattern, std::string_view path) {
+    auto const at = pattern.find("{id}");
+    if (at == pattern.npos) return path == pattern ? std::optional<std::string_view>("") : std::nullopt;
+    auto const head = pattern.substr(0, at), tail = pattern.substr(at + 4);
+    if (path.size() <= head.size() + tail.size() || !path.starts_with(head) || !path.ends_with(tail)) return std::nullopt;
+    auto const id = path.substr(head.size(), path.size() - head.size() - tail.size());
+    return id.find('/') == id.npos ? std::optional(id) : std::nullopt;
+}
+
 json::value seconds(std::int64_t ms) { return ms ? json::value(ms / 1000) : json::value(nullptr); }
 
 }
@@ -74,14 +84,16 @@ std::vector<house_paths::path> const& house_paths::paths() {
     static std::vector<path> const all = {
         {"key.create", "POST", "/api/v1/keys", "admin", &house_paths::create_key},
         {"key.list", "GET", "/api/v1/keys", "admin", &house_paths::list_keys},
-        {"key.revoke", "DELETE", "/api/v1/keys/", "admin", &house_paths::revoke_key},
+        {"key.revoke", "DELETE", "/api/v1/keys/{id}", "admin", &house_paths::revoke_key},
         {"session.list", "GET", "/api/v1/sessions", "viewer", &house_paths::list_sessions},
-        {"session.kick", "DELETE", "/api/v1/sessions/", "operator", &house_paths::kick},
+        {"session.kick", "DELETE", "/api/v1/sessions/{id}", "operator", &house_paths::kick},
         {"acl.explain", "GET", "/api/v1/acl/explain", "viewer", &house_paths::explain},
         {"certificate.list", "GET", "/api/v1/certificates", "viewer", &house_paths::list_certificates},
         {"config.reload", "POST", "/api/v1/reload", "admin", &house_paths::ask_reload},
         {"acl.observed", "GET", "/api/v1/acl/observed", "admin", &house_paths::observed},
         {"audit.list", "GET", "/api/v1/audit", "admin", &house_paths::list_audit},
+        {"device.status", "GET", "/api/v1/devices/{id}/status", "viewer", &house_paths::device_status},
+        {"campaign.status", "GET", "/api/v1/campaigns/{id}/status", "viewer", &house_paths::campaign_status},
         {"replication.state", "GET", "/api/v1/replication", "viewer", &house_paths::replication},
         {"replication.schema", "GET", "/api/v1/replication/schema", "admin", &house_paths::replication_schema},
         {"backup.make", "POST", "/api/v1/backup", "admin", &house_paths::backup},
@@ -92,16 +104,14 @@ std::vector<house_paths::path> const& house_paths::paths() {
 
 std::vector<sdk::web_method> house_paths::methods() const {
     std::vector<sdk::web_method> out;
-    for (auto const& p : paths()) out.push_back({p.name, p.role, p.verb, p.pattern + std::string(std::string_view(p.pattern).back() == '/' ? "{id}" : ""), ""});
+    for (auto const& p : paths()) out.push_back({p.name, p.role, p.verb, p.pattern, ""});
     return out;
 }
 
 admin::route_match house_paths::match(std::string_view verb, std::string_view path) const {
     admin::route_match out;
     for (std::size_t i = 0; i < paths().size(); ++i) {
-        std::string_view const pattern = paths()[i].pattern;
-        bool const takes_id = pattern.back() == '/';
-        bool const fits = takes_id ? path.size() > pattern.size() && path.substr(0, pattern.size()) == pattern && path.find('/', pattern.size()) == path.npos : path == pattern;
+        bool const fits = id_in(paths()[i].pattern, path).has_value();
         if (!fits) continue;
         if (verb == paths()[i].verb) {
             out.what = admin::route_match::kind::method;
@@ -118,10 +128,9 @@ admin::route_match house_paths::match(std::string_view verb, std::string_view pa
 
 void house_paths::serve(admin::route_match const& m, admin::request r, admin::responder done) {
     auto const& p = paths().at(m.ref - 1);
-    std::string_view const pattern = p.pattern;
     std::string id;
-    if (pattern.back() == '/') {
-        auto decoded = boost::urls::make_pct_string_view(std::string_view(r.path).substr(pattern.size()));
+    if (auto const raw = id_in(p.pattern, r.path); raw && !raw->empty()) {
+        auto decoded = boost::urls::make_pct_string_view(*raw);
         if (!decoded) return done(admin::problem(400, "http.bad_path", "the path is not percent-encoded UTF-8", r.request_id));
         id = decoded->decode();
     }
@@ -235,6 +244,25 @@ void house_paths::observed(admin::request const&, std::string const&, admin::res
         list.push_back(json::object{{"identity", e.user}, {"client_id", e.client_id}, {"action", std::string(word(e.what))}, {"topic", e.topic}, {"rule", e.rule}, {"times", e.times}});
     for (auto const& [rule, times] : services_.denials->by_rule()) rules.push_back(json::object{{"rule", rule}, {"times", times}});
     answer(done, {{"observing", services_.observing()}, {"denials", std::move(list)}, {"rules", std::move(rules)}, {"overflow", services_.denials->overflow()}});
+}
+
+void house_paths::device_status(admin::request const& r, std::string const& id, admin::responder done) { tell_status(storage::reads::subject::device, r, id, std::move(done)); }
+void house_paths::campaign_status(admin::request const& r, std::string const& id, admin::responder done) { tell_status(storage::reads::subject::campaign, r, id, std::move(done)); }
+
+/// The value of the Redis key, byte for byte; the header says who knew it.
+void house_paths::tell_status(storage::reads::subject about, admin::request const& r, std::string const& id, admin::responder done) {
+    if (!services_.status) return done(admin::problem(404, "reads.off", "this broker has no update plugin, so no devices and campaigns", r.request_id));
+    services_.status(about, id, [done = std::move(done), request = r.request_id, id, about](storage::reads::answer a) {
+        using kind = storage::reads::answer::kind;
+        auto const what = about == storage::reads::subject::device ? "device " : "campaign ";
+        if (a.what == kind::unknown) return done(admin::problem(404, "reads.unknown", "no " + (what + id), request));
+        if (a.what == kind::unreachable) return done(admin::problem(503, "reads.unreachable", a.why, request));
+        if (a.what == kind::busy) return done(admin::problem(503, "reads.busy", a.why, request));
+        admin::response out;
+        out.headers = "Airmail-Source: " + std::string(storage::reads::name_of(a.from)) + "\r\n";
+        out.body = std::move(a.json);
+        done(std::move(out));
+    });
 }
 
 void house_paths::replication(admin::request const& r, std::string const&, admin::responder done) {

@@ -8,6 +8,7 @@
 #include "broker/denials.hpp"
 #include "broker/handlers/world.hpp"
 #include "storage/outbox/outbox.hpp"
+#include "storage/reads/source.hpp"
 #include "storage/sqlite/db.hpp"
 
 #include <atomic>
@@ -26,6 +27,8 @@ public:
     /// What the broker does for us. `backup` takes its time, runs on a thread of its own and throws with one line.
     struct services {
         std::function<std::string()> replication;                       // JSON
+        /// Status of a device or campaign; `done` from any thread. Empty: no plugin, so no tables.
+        std::function<void(storage::reads::subject, std::string, storage::reads::answered)> status;
         std::function<std::string(std::string const& directory)> backup;
         std::shared_ptr<airmail::denials> denials;                               // what acl_mode observe let through
         std::function<bool()> observing;                                // is it set now?
@@ -47,6 +50,7 @@ public:
 
 private:
     using handler = void (house_paths::*)(admin::request const&, std::string const& id, admin::responder);
+    /// `pattern` has at most one {id}, a whole segment.
     struct path { char const* name; char const* verb; char const* pattern; char const* role; handler answer; };
     static std::vector<path> const& paths();
 
@@ -60,6 +64,9 @@ private:
     void ask_reload(admin::request const& r, std::string const&, admin::responder done);
     void observed(admin::request const& r, std::string const&, admin::responder done);
     void list_audit(admin::request const& r, std::string const&, admin::responder done);
+    void device_status(admin::request const& r, std::string const& id, admin::responder done);
+    void campaign_status(admin::request const& r, std::string const& id, admin::responder done);
+    void tell_status(storage::reads::subject about, admin::request const& r, std::string const& id, admin::responder done);
     void replication(admin::request const& r, std::string const&, admin::responder done);
     void replication_schema(admin::request const& r, std::string const&, admin::responder done);
     void backup(admin::request const& r, std::string const&, admin::responder done);

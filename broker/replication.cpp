@@ -2,7 +2,9 @@
 
 #include "broker/broker.hpp"
 #include "broker/log/log.hpp"
+#include "storage/reads/order.hpp"
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -33,7 +35,24 @@ rep::replicator_options options_of(config::config const& s, std::string const& d
     return o;
 }
 
+namespace rd = storage::reads;
+
+/// Redis and Postgres are those of the replication; a replica may stand in for Postgres.
+rd::reads_options reads_options_of(config::config const& s, rep::replicator_options const& r) {
+    rd::reads_options o;
+    if (auto const wrong = rd::parse_order(s.text("replicate_reads"), o.order); !wrong.empty()) throw startup_error(78, fmt::format("replicate_reads {}", wrong));
+    o.database = r.database, o.redis = r.redis, o.postgres = r.postgres;
+    if (auto dsn = std::string(s.text("replicate_reads_postgres")); !dsn.empty()) o.postgres = rep::postgres_options{dsn, std::string(s.text("replicate_postgres_password"))};
+    auto asks = [&](rd::place p) { return std::find(o.order.begin(), o.order.end(), p) != o.order.end(); };
+    if (asks(rd::place::redis) && !o.redis) throw startup_error(78, "replicate_reads names redis, and replicate_redis is not set");
+    if (asks(rd::place::postgres) && !o.postgres) throw startup_error(78, "replicate_reads names postgres, and neither replicate_postgres nor replicate_reads_postgres is set");
+    o.fresh = s.duration("replicate_reads_fresh"), o.timeout = s.duration("replicate_reads_timeout");
+    return o;
 }
+
+}
+
+void check_reads(config::config const& settings) { (void)reads_options_of(settings, options_of(settings, {})); }
 
 replication::replication(config::config const& settings, std::string const& database, host::plugin_host& plugins, std::function<std::int64_t()> wall_ms) {
     auto o = options_of(settings, database);
@@ -42,13 +61,26 @@ replication::replication(config::config const& settings, std::string const& data
     o.alarm = [&plugins](std::string const& kind, std::string const& line) {
         plugins.call("alert.raise", json::serialize(json::object{{"severity", "warning"}, {"kind", kind}, {"text", line}}), {"replicate", "admin", {}, {}, 0}, [](int, std::string) {});
     };
+    auto r = reads_options_of(settings, o);
     try {
         carrier_ = std::make_unique<rep::replicator>(std::move(o));
+        reads_ = std::make_unique<rd::reads>(std::move(r));
     } catch (storage::sqlite::error const& e) { throw startup_error(74, fmt::format("replication: {}", e.what())); }
     count();
+    count_reads();
 }
 
-void replication::start() { carrier_->start(); }
+void replication::start() { carrier_->start(), reads_->start(); }
+
+void replication::stop() { reads_->stop(), carrier_->stop(); }
+
+void replication::ask(rd::subject about, std::string id, rd::answered done) {
+    auto const asked = std::chrono::steady_clock::now();
+    reads_->ask(about, std::move(id), [this, asked, done = std::move(done)](rd::answer a) {
+        if (a.what == rd::answer::kind::known) took_[static_cast<std::size_t>(a.from)]->observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count());
+        done(std::move(a));
+    });
+}
 
 std::string replication::report() const {
     json::array list;
@@ -84,6 +116,25 @@ void replication::count() {
     of(kind::counter, "airmail_outbox_compacted_rows_total", "Changes removed because a later one of the same row stands in the outbox.", &r::compacted_rows);
     of(kind::counter, "airmail_replicate_healed_keys_total", "Redis keys of connected devices that had gone and were written again.", &r::healed_keys);
     of(kind::counter, "airmail_replicate_cpu_seconds_total", "CPU time of the replicate thread.", &r::cpu_seconds);
+}
+
+void replication::count_reads() {
+    using metrics::kind;
+    for (auto const name : rd::place_names)
+        took_.push_back(std::make_unique<metrics::histogram>("airmail_replicate_read_seconds", "From the question to the answer, by who knew it.", metrics::seconds_buckets, metrics::labels{{"from", std::string(name)}}));
+    for (auto const p : reads_->order()) {
+        auto add = [&](char const* name, char const* help, auto member) {
+            probes_.emplace_back(kind::counter, name, help, [c = &reads_->counters(p), member] { return static_cast<double>((c->*member).load()); }, metrics::labels{{"of", std::string(rd::name_of(p))}});
+        };
+        using c = rd::source_counters;
+        add("airmail_replicate_reads_asked_total", "Questions put to the source.", &c::asked);
+        add("airmail_replicate_reads_answered_total", "Questions it answered.", &c::answered);
+        add("airmail_replicate_reads_failed_total", "Questions it could not be asked, or did not answer in time.", &c::failed);
+    }
+    auto of = [&](char const* name, char const* help, auto f) { probes_.emplace_back(kind::counter, name, help, [r = reads_.get(), f] { return static_cast<double>((r->*f)()); }); };
+    of("airmail_replicate_reads_total", "Questions about the status of a device or campaign.", &rd::reads::total);
+    of("airmail_replicate_reads_refused_total", "Questions refused because too many waited.", &rd::reads::refused);
+    of("airmail_replicate_reads_refilled_total", "Keys that Redis lacked, put back from a ledger's answer.", &rd::reads::refilled);
 }
 
 }

@@ -106,12 +106,12 @@ void check_listener(listener const& l, std::vector<finding>& out) {
 
 /// Configuration is printed, dumped and copied: it is no place for a password. The value is not repeated here.
 void check_secrets(section const& c, std::vector<finding>& out) {
-    for (auto const name : {"replicate_postgres", "replicate_redis"}) {
+    for (auto const name : {"replicate_postgres", "replicate_redis", "replicate_reads_postgres"}) {
         std::string_view const v = c.text(name);
         auto const at = v.find("@"), slashes = v.find("://");
         bool const in_url = slashes != v.npos && at != v.npos && v.substr(slashes + 3, at - slashes - 3).find(':') != v.npos;
         if (v.find("password") != v.npos || in_url)
-            out.push_back({finding::grade::error, "", 0, std::string{name} + " must not hold the password (" + c.where(name) + "): write " + name + "_password file:/path, credential:NAME, env:NAME or exec:/program"});
+            out.push_back({finding::grade::error, "", 0, std::string{name} + " must not hold the password (" + c.where(name) + "): write " + (std::string_view{name} == "replicate_reads_postgres" ? "replicate_postgres" : name) + "_password file:/path, credential:NAME, env:NAME or exec:/program"});
     }
     for (auto const name : {"replicate_postgres_password", "replicate_redis_password"}) {
         std::string_view const v = c.text(name);

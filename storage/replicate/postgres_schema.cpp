@@ -79,10 +79,16 @@ void add_table(std::vector<std::string>& out, table const& t) {
                               "applied_at = now() WHERE airmail_schema.version < excluded.version", quote_text(t.name), t.version));
 }
 
-/// "v1.10.2-rc1" as {1,10,2}: ordered as people mean it, so that `< v1.1.0` is an index condition.
-constexpr char version_key[] =
-    "CREATE OR REPLACE FUNCTION airmail_version(v text) RETURNS bigint[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS "
-    "$$ SELECT coalesce(array_agg(m[1]::numeric::bigint ORDER BY n), '{}') FROM regexp_matches(split_part(split_part(v, '-', 1), '+', 1), '(\\d{1,18})', 'g') WITH ORDINALITY AS x(m, n) $$";
+/// A version as bytes that sort as Semantic Versioning says (section 11, with a fourth number), so that `< v1.1.0` is an index condition:
+/// each number behind a letter for its length, then '~' for a release or '!' and the identifiers of a pre-release. What is no version
+/// sorts before all that are, as in storage/firmware/semver. (An index-only scan wants the column itself beside the expression.)
+constexpr char version_key[] = R"sql(CREATE OR REPLACE FUNCTION airmail_semver(v text) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+SELECT convert_to(CASE WHEN v ~ '^\s*[vV]?\d{1,20}(\.\d{1,20}){0,3}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?\s*$' THEN
+  (SELECT string_agg(chr(64 + length(n)) || n, '' ORDER BY i)
+   FROM (SELECT i, coalesce(nullif(ltrim(split_part(substring(v FROM '\d[\d.]*'), '.', i), '0'), ''), '0') AS n FROM generate_series(1, 4) AS i) AS core)
+  || coalesce('!' || (SELECT string_agg(CASE WHEN p ~ '^\d+$' THEN '0' || chr(64 + length(p)) || p ELSE '1' || p END, chr(1) ORDER BY i)
+     FROM unnest(string_to_array(substring(split_part(btrim(v), '+', 1) FROM '-(.*)$'), '.')) WITH ORDINALITY AS x(p, i)), '~')
+ELSE '!' || v END, 'UTF8') $$)sql";
 
 }
 
@@ -109,7 +115,7 @@ std::vector<std::string> migration_sql(std::vector<table> const& tables) {
     bool devices = false;
     for (auto const& t : tables) devices |= t.name == "devices" && t.built_in;
     // "TX-100 below v1.1.0, not updated for 30 days" is one range of this index, versions compared when rows are written.
-    if (devices) out.push_back("CREATE INDEX IF NOT EXISTS devices_by_age ON devices (model, airmail_version(current_firmware), updated_at) INCLUDE (serial_no)");
+    if (devices) out.push_back("CREATE INDEX IF NOT EXISTS devices_by_release ON devices (model, airmail_semver(current_firmware), updated_at) INCLUDE (serial_no, current_firmware)");
     std::string readable;
     for (auto const& t : tables)
         if (t.name != "users" && t.name != "api_keys") readable += (readable.empty() ? "" : ", ") + quote_name(t.name);

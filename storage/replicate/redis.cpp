@@ -13,9 +13,6 @@ constexpr std::size_t page_size = 500;
 constexpr auto round_time = std::chrono::seconds(device_life_s / 3);
 constexpr std::int64_t longest_before_look_ms = 1000;
 
-/// Same slot as the key it guards.
-std::string guard_of(std::string const& key) { return "airmail:seq:{" + key + "}"; }
-
 }
 
 redis::redis(surroundings& around, redis_options o) : destination("redis", around), options_(std::move(o)), client_(options_, redis_scripts), views_(around.db) {}

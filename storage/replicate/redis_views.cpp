@@ -96,14 +96,34 @@ redis_views::redis_views(sqlite::db& d) : db_(d) {
     devices_ = has("devices"), configs_ = devices_ && has("device_configs"), campaigns_ = has("campaigns"), events_ = has("campaign_events");
 }
 
-std::optional<redis_view> redis_views::device(std::string const& id, std::string event) {
-    auto rows = db_.exec("SELECT serial_no, model, current_firmware, last_seen, status, ever_seen FROM devices WHERE device_id = ?", {id});
+std::string device_json(device_facts const& f) {
+    return spaced().text("serial_no", f.serial_no).text("model", f.model).text("fw", f.firmware).number("last_seen", f.last_seen_s).text("status", f.status).str();
+}
+
+std::string campaign_json(campaign_facts const& f) {
+    spaced s;
+    s.text("campaign_id", f.campaign_id).text("name", f.name).text("firmware_version", f.firmware_version).number("progress", f.total ? f.finished * 100 / f.total : 0).text("stage", f.stage).number("total", f.total);
+    char const* names[] = {"pending", "downloading", "installing", "completed", "failed", "rollback"};
+    for (std::size_t i = 0; i < f.counts.size(); ++i) s.number(names[i], f.counts[i]);
+    return s.number("updated_at", f.updated_at_s).text("status", f.status).str();     // last, where the script looks for it
+}
+
+std::optional<redis_view> redis_views::device_where(char const* condition, std::string const& name, std::string event) {
+    auto rows = db_.exec(std::string("SELECT serial_no, model, current_firmware, last_seen, status, ever_seen FROM devices WHERE ") + condition, {name});
     if (rows.empty() || whole(rows[0][5]) == 0) return std::nullopt;
     auto const& r = rows[0];
     redis_view v;
     v.key = "device:" + text(r[0]), v.life_s = device_life_s, v.channel = "device:updates", v.event = std::move(event), v.status = text(r[4]);
-    v.value = spaced().text("serial_no", text(r[0])).text("model", text(r[1])).text("fw", text(r[2])).number("last_seen", whole(r[3]) / 1000).text("status", v.status).str();
+    v.value = device_json({text(r[0]), text(r[1]), text(r[2]), v.status, whole(r[3]) / 1000});
     return v;
+}
+
+std::optional<redis_view> redis_views::device(std::string const& id, std::string event) { return device_where("device_id = ?", id, std::move(event)); }
+
+std::optional<redis_view> redis_views::device_called(std::string const& name) {
+    if (!devices_) return std::nullopt;
+    auto v = device_where("tenant = 0 AND serial_no = ?", name, "");
+    return v ? v : device_where("device_id = ?", name, "");
 }
 
 std::optional<redis_view> redis_views::config(std::string const& id) {
@@ -117,6 +137,7 @@ std::optional<redis_view> redis_views::config(std::string const& id) {
 }
 
 std::optional<redis_view> redis_views::campaign(std::string const& id) {
+    if (!campaigns_) return std::nullopt;
     auto rows = db_.exec("SELECT name, status, stage, to_version, n_total, n_pending, n_downloading, n_installing, n_completed, n_failed, n_rollback, n_finished, updated_at"
                          " FROM campaigns WHERE campaign_id = ?", {id});
     redis_view v;
@@ -127,12 +148,9 @@ std::optional<redis_view> redis_views::campaign(std::string const& id) {
     }
     auto const& r = rows[0];
     v.status = text(r[1]);
-    auto const total = whole(r[4]);
-    spaced s;
-    s.text("campaign_id", id).text("name", text(r[0])).text("firmware_version", text(r[3])).number("progress", total ? whole(r[11]) * 100 / total : 0).text("stage", text(r[2])).number("total", total);
-    char const* names[] = {"pending", "downloading", "installing", "completed", "failed", "rollback"};
-    for (std::size_t i = 0; i < 6; ++i) s.number(names[i], whole(r[5 + i]));
-    v.value = s.number("updated_at", whole(r[12]) / 1000).text("status", v.status).str();     // last, where the script looks for it
+    campaign_facts f{id, text(r[0]), text(r[3]), text(r[2]), v.status, whole(r[4]), whole(r[11]), {}, whole(r[12]) / 1000};
+    for (std::size_t i = 0; i < f.counts.size(); ++i) f.counts[i] = whole(r[5 + i]);
+    v.value = campaign_json(f);
     return v;
 }
 

@@ -5,6 +5,7 @@
 #include "storage/outbox/outbox.hpp"
 #include "storage/sqlite/db.hpp"
 
+#include <array>
 #include <map>
 #include <optional>
 #include <set>
@@ -23,6 +24,21 @@ struct redis_view {
 
 inline constexpr int device_life_s = 300, config_life_s = 3600, campaign_life_s = 600, recent_events = 1000;
 
+/// The columns a key is made of, whichever database they were read from.
+struct device_facts {
+    std::string serial_no, model, firmware, status;
+    std::int64_t last_seen_s = 0;
+};
+struct campaign_facts {
+    std::string campaign_id, name, firmware_version, stage, status;
+    std::int64_t total = 0, finished = 0;
+    std::array<std::int64_t, 6> counts{};          // pending, downloading, installing, completed, failed, rollback
+    std::int64_t updated_at_s = 0;
+};
+/// The documented value of device:{serial_no}, and ours of campaign:{id}.
+std::string device_json(device_facts const& f);
+std::string campaign_json(campaign_facts const& f);
+
 /// What a batch of the outbox has touched.
 struct touched_keys {
     std::map<std::string, char> devices;           // device_id -> op: 'I' registered, 'U' changed, 'D' gone, 'H' heard
@@ -38,6 +54,8 @@ public:
     explicit redis_views(sqlite::db& d);
     std::vector<redis_view> of(touched_keys const& t);
     std::optional<redis_view> device(std::string const& device_id, std::string event);
+    /// By serial number, or by device_id when there is no such serial number.
+    std::optional<redis_view> device_called(std::string const& name);
     std::optional<redis_view> config(std::string const& device_id);
     std::optional<redis_view> campaign(std::string const& campaign_id);
 
@@ -52,6 +70,8 @@ public:
     std::vector<std::string> recent(std::size_t max);
 
 private:
+    std::optional<redis_view> device_where(char const* condition, std::string const& name, std::string event);
+
     sqlite::db& db_;
     bool devices_ = false, configs_ = false, campaigns_ = false, events_ = false;
 };

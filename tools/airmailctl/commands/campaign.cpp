@@ -138,6 +138,8 @@ void add_campaign(CLI::App& app, context& c) {
     });
     command<id_options>(campaign, "show", "one campaign", [](CLI::App& s, id_options& o) { s.add_option("id", o.id, "campaign")->required(); },
         [&c](id_options const& o) { print(c, c.broker().get("/api/v1/campaigns/" + encoded(o.id))); });
+    command<id_options>(campaign, "status", "how far it is: the nearest source that knows (replicate_reads)", [](CLI::App& s, id_options& o) { s.add_option("id", o.id, "campaign")->required(); },
+        [&c](id_options const& o) { print(c, c.broker().get("/api/v1/campaigns/" + encoded(o.id) + "/status")); });
     command<rows_options>(campaign, "devices", "its devices and how far they are", [](CLI::App& s, rows_options& o) {
         s.add_option("id", o.id, "campaign")->required();
         s.add_option("--status", o.status, "only these");

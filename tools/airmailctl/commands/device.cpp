@@ -90,6 +90,8 @@ void add_reading(CLI::App& device, context& c) {
     });
     command<serial_options>(device, "show", "one device", [](CLI::App& s, serial_options& o) { s.add_option("serial", o.serial)->required(); },
         [&c](serial_options const& o) { print(c, c.broker().get(at(o.serial))); });
+    command<serial_options>(device, "status", "online or not, which version: the nearest source that knows (replicate_reads)", [](CLI::App& s, serial_options& o) { s.add_option("serial", o.serial)->required(); },
+        [&c](serial_options const& o) { print(c, c.broker().get(at(o.serial, "/status"))); });
     command<none>(device, "fleet", "how many, which versions", [](CLI::App&, none&) {}, [&c](none const&) { print(c, c.broker().get("/api/v1/fleet")); });
     command<serial_options>(device, "config", "settings the device reported, and desired ones", [](CLI::App& s, serial_options& o) { s.add_option("serial", o.serial)->required(); },
         [&c](serial_options const& o) { print(c, c.broker().get(at(o.serial, "/config"))); });
