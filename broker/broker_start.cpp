@@ -255,7 +255,6 @@ void broker::house::open_web() {
 
 void broker::house::run() {
     store->start();
-    // Before the doors: the first message of a client must find the bridges' sessions awake.
     bridges = std::make_unique<bridge::bridges>(world, bridge::rules_of(settings));
     for (auto const& line : bridges->apply(settings)) log::info("bridge", {}, "{}", line);
     network->start();
@@ -266,6 +265,9 @@ void broker::house::run() {
             pthread_setname_np(pthread_self(), fmt::format("airmail-shard{}", i).c_str());
             s->run();
         });
+    // Before the doors: what a client publishes first must find the bridges' sessions there. Who knocks waits in the backlog.
+    if (!bridges->wait_heard(std::chrono::seconds(10))) log::warn("bridge", {}, "a bridge's local session is not stored yet; what is published before it is does not cross");
+    network->accept();
     plugins->start();
     if (copies) copies->start();
     using metrics::kind;

@@ -28,6 +28,8 @@ public:
     boost::system::result<listener*, listen_error> listen(listener_options o);
     /// Registers the turn-end hooks (last of all rooms) and opens the doors. Before the shards run.
     void start();
+    /// Begins to accept on all listeners; after start(). The shards may run.
+    void accept();
     /// Closes all doors. Any thread.
     void stop_accepting();
     /// After lists of revoked certificates were read anew: sends away who is in them. Any thread.
