@@ -82,6 +82,9 @@ void broker::house::make_shards() {
     world.store = store.get();
     world.publish_revoked_wills = settings.text("device_revoked_will") == "publish";
     world.wall_s = [] { return wall_ms() / 1000; };
+    world.limits.retained.age_ms = settings.number("retain_expiry_interval") * 60'000;
+    world.limits.upgrade_qos = settings.flag("upgrade_outgoing_qos");
+    world.limits.sessions = static_cast<std::uint64_t>(std::max<std::int64_t>(settings.number("global_max_clients"), 0));
     world.limits.shared_groups = static_cast<std::size_t>(settings.number("limit_shared_groups"));
     world.limits.share = strategy_of(settings.text("airmail_share_strategy"));
     world.limits.retained.messages = static_cast<std::size_t>(settings.number("limit_retained_total"));
@@ -103,6 +106,9 @@ void broker::house::seat_plugins() {
     o.database = directory + "/registry.db";
     o.now_ms = [s = store.get()] { return s->now_ms(); };
     o.wall_ms = wall_ms;
+    o.hook_warn = settings.duration("limit_plugin_warn");
+    o.stuck_after = settings.duration("limit_plugin_fail");
+    o.durable_max = o.loose_max = static_cast<std::size_t>(std::max<std::int64_t>(settings.number("limit_plugin_queue"), 16));
     o.option = [this](std::string_view plugin, std::string_view key) { return option(plugin, key); };
     for (auto const& p : settings.plugins())
         for (auto const& [name, value] : p.options)
@@ -201,6 +207,9 @@ void broker::house::open_http() {
     api = std::make_unique<rest>(std::move(parts));
     admin::http_limits limits;
     limits.upload_bytes_max = settings.size("http_upload_max");
+    limits.header_bytes_max = static_cast<std::uint32_t>(settings.size("limit_http_header"));
+    limits.body_bytes_max = settings.size("limit_http_body");
+    limits.deadline = std::max(std::chrono::seconds(1), std::chrono::duration_cast<std::chrono::seconds>(settings.duration("limit_http_timeout")));
     limits.connections_max = static_cast<std::uint32_t>(settings.number("http_connections_max"));
     http = std::make_unique<admin::http_server>(*api, limits);
     out->on_revoke = [h = http.get()](std::string token) { h->revoke(std::move(token)); };

@@ -1,7 +1,7 @@
 #pragma once
 // The room as the broker sees it: a hub on every shard, listeners, and the order of shutting down.
 //
-//   network n{shards, protocols, options};   n.listen(...) ...;   n.start();   shards run;   n.reload...;   n.drain(...)
+//   network n{shards, protocols, options};   n.listen(...) ...;   n.start(), n.accept();   shards run;   n.reload...;   n.drain(...)
 
 #include "broker/log/metrics.hpp"
 #include "broker/net/listener.hpp"
