@@ -53,14 +53,6 @@ bool has_control(std::string_view s) {
     return false;
 }
 
-std::string printed(X509_NAME const* name) {
-    bio const out{BIO_new(BIO_s_mem())};
-    if (!out || X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253) < 0) return {};
-    char* text = nullptr;
-    auto const size = BIO_get_mem_data(out.get(), &text);
-    return size > 0 ? std::string{text, static_cast<std::size_t>(size)} : std::string{};
-}
-
 std::string serial_of(X509 const* certificate) {
     bignum const number{ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nullptr)};
     if (!number) return {};
@@ -74,6 +66,14 @@ std::int64_t seconds_of(ASN1_TIME const* t) {
     return static_cast<std::int64_t>(timegm(&parts));
 }
 
+}
+
+std::string printed_name(X509_name_st const* name) {
+    bio const out{BIO_new(BIO_s_mem())};
+    if (!out || X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253) < 0) return {};
+    char* text = nullptr;
+    auto const size = BIO_get_mem_data(out.get(), &text);
+    return size > 0 ? std::string{text, static_cast<std::size_t>(size)} : std::string{};
 }
 
 bool parse(std::string_view word, certificate_field& out) {
@@ -97,7 +97,7 @@ boost::system::result<std::string> device_id(X509 const* certificate, certificat
 
 void remember_certificate(X509 const* certificate, identity& into) {
     into.certificate_serial = serial_of(certificate);
-    into.issuer = printed(X509_get_issuer_name(certificate));
+    into.issuer = printed_name(X509_get_issuer_name(certificate));
     into.not_after = seconds_of(X509_get0_notAfter(certificate));
 }
 
@@ -125,7 +125,7 @@ boost::system::result<std::string> common_name(X509 const* certificate) {
 }
 
 boost::system::result<std::string> subject_name(X509 const* certificate) {
-    auto text = printed(X509_get_subject_name(certificate));
+    auto text = printed_name(X509_get_subject_name(certificate));
     if (text.empty()) return errc::no_identity;
     return text;
 }

@@ -6,6 +6,7 @@
 
 #include <boost/system/result.hpp>
 
+struct X509_name_st;
 struct x509_st;   // OpenSSL's X509: this header is used where OpenSSL is not
 
 namespace airmail::acl {
@@ -28,6 +29,9 @@ boost::system::result<std::string> device_id(x509_st const* certificate, certifi
 
 /// A whole identity: name by device_id, role "device", proof certificate, and what is kept of the certificate.
 boost::system::result<identity> identify(x509_st const* certificate, certificate_source const& from, std::uint32_t tenant = 0);
+
+/// A subject or an issuer as RFC 2253 writes it; empty when it cannot be.
+std::string printed_name(X509_name_st const* name);
 
 /// Fills serial (hex), issuer and not_after alone.
 void remember_certificate(x509_st const* certificate, identity& into);

@@ -118,6 +118,11 @@ seat compiled::sit(identity const& who) const {
     return {number_, who.name.empty() ? anonymous_ : run_of(users_, who.name), who.role.empty() ? no_run : run_of(roles_, who.role)};
 }
 
+/// Only the broker speaks on $SYS; but a bridge says on the other side's `connection/NAME/state` that it is there, where rules let it.
+static bool broker_only(std::string_view topic) {
+    return topic.starts_with("$SYS/") && !matches("$SYS/broker/connection/+/state", topic, {});
+}
+
 decision compiled::native(run const* const* lists, std::size_t count, asker const& n, action what, std::string_view topic) const {
     if (what == action::subscribe) return native_subscribe(lists, count, n, topic);
     auto const hit = [&](rule const& r) { return matches(r.filter, topic, n.of(r)); };
@@ -168,7 +173,7 @@ decision compiled::check(identity const& who, seat& at, action what, std::string
     asker const n{who};
     run const &user = runs_[at.user], &role = runs_[at.role], &everybody = runs_[everybody_];
     run const* const lists[] = {&user, &role, &everybody};
-    if (what == action::publish && topic.starts_with("$SYS/") && !matches("$SYS/broker/connection/+/state", topic, n.plain)) return {};
+    if (what == action::publish && broker_only(topic)) return {};
     if (how_ == semantics::native) return native(lists, 3, n, what, topic);
     // A name with wildcards may use its own rules, never a pattern (CVE-2017-7650).
     bool const wild = who.name.find_first_of("+#") != std::string::npos || who.client_id.find_first_of("+#") != std::string::npos;
@@ -182,8 +187,7 @@ decision compiled::check(identity const& who, seat& at, action what, std::string
 class everything final : public engine {
 public:
     decision check(identity const&, action what, std::string_view topic) const override {
-        if (what == action::publish && topic.starts_with("$SYS/")) return {matches("$SYS/broker/connection/+/state", topic, {}), decision::no_rule};
-        return {true, decision::no_rule};
+        return {what != action::publish || !broker_only(topic), decision::no_rule};
     }
     bool mosquitto() const override { return true; }
     std::string explain(decision d) const override {

@@ -1,5 +1,7 @@
 #include "acl/crl.hpp"
 
+#include "acl/certificate.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <ctime>
@@ -19,15 +21,6 @@ void free_certificates(STACK_OF(X509)* s) { sk_X509_pop_free(s, X509_free); }
 using crl_ptr = std::unique_ptr<X509_CRL, freed_by<X509_CRL_free>>;
 using lookup = std::unique_ptr<X509_STORE_CTX, freed_by<X509_STORE_CTX_free>>;
 using certificates = std::unique_ptr<STACK_OF(X509), freed_by<free_certificates>>;
-using bio = std::unique_ptr<BIO, freed_by<BIO_free_all>>;
-
-std::string printed(X509_NAME const* name) {
-    bio const out{BIO_new(BIO_s_mem())};
-    if (!out || X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253) < 0) return {};
-    char* text = nullptr;
-    auto const size = BIO_get_mem_data(out.get(), &text);
-    return size > 0 ? std::string{text, static_cast<std::size_t>(size)} : std::string{};
-}
 
 std::int64_t seconds_of(ASN1_TIME const* t) {
     std::tm parts{};
@@ -83,7 +76,7 @@ boost::system::result<std::shared_ptr<crl_set const>, std::string> crl_set::read
     auto made = std::make_shared<crl_set>();
     while (crl_ptr crl{PEM_read_bio_X509_CRL(pem, nullptr, nullptr, nullptr)}) {
         list l;
-        l.issuer = printed(X509_CRL_get_issuer(crl.get()));
+        l.issuer = printed_name(X509_CRL_get_issuer(crl.get()));
         if (!signed_by_one_of(trusted, crl.get())) return ERR_clear_error(), "the list of \"" + l.issuer + "\" is signed by no authority of cafile or capath";
         // A list of only some certificates (issuing distribution point, delta) would make the others look good.
         if (X509_CRL_get_ext_by_critical(crl.get(), 1, -1) >= 0) return "the list of \"" + l.issuer + "\" is a partial one, which is not supported";
@@ -111,7 +104,7 @@ boost::system::result<std::shared_ptr<crl_set const>, std::string> crl_set::read
 }
 
 crl_set::answer crl_set::check(X509 const* certificate, std::int64_t now) const {
-    auto const issuer = printed(X509_get_issuer_name(certificate));
+    auto const issuer = printed_name(X509_get_issuer_name(certificate));
     auto const* id = X509_get0_authority_key_id(const_cast<X509*>(certificate));
     auto const key = text_of(id);
     serial s;

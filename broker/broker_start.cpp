@@ -84,6 +84,9 @@ void broker::house::make_shards() {
     world.store = store.get();
     world.publish_revoked_wills = settings.text("device_revoked_will") == "publish";
     world.wall_s = [] { return wall_ms() / 1000; };
+    world.limits.retained.age_ms = settings.number("retain_expiry_interval") * 60'000;
+    world.limits.upgrade_qos = settings.flag("upgrade_outgoing_qos");
+    world.limits.sessions = static_cast<std::uint64_t>(std::max<std::int64_t>(settings.number("global_max_clients"), 0));
     world.limits.shared_groups = static_cast<std::size_t>(settings.number("limit_shared_groups"));
     world.limits.share = strategy_of(settings.text("airmail_share_strategy"));
     world.limits.retained.messages = static_cast<std::size_t>(settings.number("limit_retained_total"));
@@ -105,6 +108,9 @@ void broker::house::seat_plugins() {
     o.database = directory + "/registry.db";
     o.now_ms = [s = store.get()] { return s->now_ms(); };
     o.wall_ms = wall_ms;
+    o.hook_warn = settings.duration("limit_plugin_warn");
+    o.stuck_after = settings.duration("limit_plugin_fail");
+    o.durable_max = o.loose_max = static_cast<std::size_t>(std::max<std::int64_t>(settings.number("limit_plugin_queue"), 16));
     o.option = [this](std::string_view plugin, std::string_view key) { return option(plugin, key); };
     for (auto const& p : settings.plugins())
         for (auto const& [name, value] : p.options)
@@ -204,6 +210,9 @@ void broker::house::open_http() {
     api = std::make_unique<rest>(std::move(parts));
     admin::http_limits limits;
     limits.upload_bytes_max = settings.size("http_upload_max");
+    limits.header_bytes_max = static_cast<std::uint32_t>(settings.size("limit_http_header"));
+    limits.body_bytes_max = settings.size("limit_http_body");
+    limits.deadline = std::max(std::chrono::seconds(1), std::chrono::duration_cast<std::chrono::seconds>(settings.duration("limit_http_timeout")));
     limits.connections_max = static_cast<std::uint32_t>(settings.number("http_connections_max"));
     http = std::make_unique<admin::http_server>(*api, limits);
     out->on_revoke = [h = http.get()](std::string token) { h->revoke(std::move(token)); };
@@ -258,7 +267,6 @@ void broker::house::open_web() {
 
 void broker::house::run() {
     store->start();
-    // Before the doors: the first message of a client must find the bridges' sessions awake.
     bridges = std::make_unique<bridge::bridges>(world, bridge::rules_of(settings));
     for (auto const& line : bridges->apply(settings)) log::info("bridge", {}, "{}", line);
     network->start();
@@ -269,6 +277,9 @@ void broker::house::run() {
             pthread_setname_np(pthread_self(), fmt::format("airmail-shard{}", i).c_str());
             s->run();
         });
+    // Before the doors: what a client publishes first must find the bridges' sessions there. Who knocks waits in the backlog.
+    if (!bridges->wait_heard(std::chrono::seconds(10))) log::warn("bridge", {}, "a bridge's local session is not stored yet; what is published before it is does not cross");
+    network->accept();
     plugins->start();
     if (copies) copies->start();
     using metrics::kind;

@@ -49,6 +49,7 @@ std::shared_ptr<handlers::listener_rules const> rules_of(config::listener const&
     r.packet_bytes_max = m.packet;
     r.packet_bytes_max_before_login = m.packet_before_login;
     r.keep_alive_max = m.keepalive_s;
+    r.refuse_v3_keep_alive = m.refuse_v3_keepalive;
     r.receive_maximum_in = m.receive_maximum_in;
     r.receive_maximum_out = m.receive_maximum_out;
     r.topic_alias_in = m.topic_alias_in;
@@ -68,6 +69,10 @@ std::shared_ptr<handlers::listener_rules const> rules_of(config::listener const&
     r.retained_per_identity_max = m.retained_per_identity;
     r.maximum_qos = m.maximum_qos;
     r.retain_available = m.retain_available;
+    r.mount_point = l.text("mount_point");
+    r.in_flight_bytes_max = m.in_flight_bytes;
+    r.queue_qos0 = m.queue_qos0;
+    r.connection_messages = l.flag("connection_messages");
     r.username_is_identity = l.device() || l.flag("use_identity_as_username") || l.flag("use_subject_as_username");
     r.payload_format_check = l.flag("airmail_payload_format_check");
     r.each_copy = l.text("airmail_overlapping") == "each";
@@ -95,6 +100,7 @@ net::tls_settings tls_of(config::listener const& l, std::shared_ptr<acl::psk_fil
     if (auto const v = l.text("tls_version"); v == "tlsv1.2") t.version_min = TLS1_2_VERSION;
     if (auto const c = l.text("ciphers"); !c.empty()) t.ciphers = c;
     if (auto const c = l.text("ciphers_tls1.3"); !c.empty()) t.ciphersuites = c;
+    t.check_dates = !l.flag("disable_client_cert_date_checks");
     t.tickets = static_cast<unsigned>(l.number("tls_tickets"));
     t.strip = l.flag("tls_strip");
     return t;
@@ -174,6 +180,9 @@ void fill(config::listener const& l, net::origin& o) {
     o.limits.handshakes = m.handshakes;
     o.limits.connections = m.connections;
     o.limits.flapping = {m.client_logins, 60'000, m.client_backoff.count(), m.client_backoff_max.count()};
+    o.socket.no_delay = l.flag("set_tcp_nodelay");
+    o.socket.keepalive = std::chrono::duration_cast<std::chrono::seconds>(l.duration("limit_tcp_keepalive"));
+    o.socket.user_timeout = l.duration("limit_tcp_user_timeout");
     o.read_identity = reader_of(l);
     o.proxy = proxy_of(l);
     o.read_common_name = common_name_reader_of(l);
@@ -189,6 +198,7 @@ net::listener_options listener_options_of(config::listener const& l) {
     if (auto const mode = l.text("airmail_unix_mode"); !mode.empty()) o.unix_mode = static_cast<unsigned>(std::strtoul(std::string(mode).c_str(), nullptr, 8));
     o.device = l.text("bind_interface");
     if (auto const d = l.text("socket_domain"); !d.empty()) o.only = d == "ipv4" ? net::listener_options::family::ipv4 : net::listener_options::family::ipv6;
+    o.backlog = static_cast<int>(std::clamp<std::int64_t>(l.number("limit_tcp_backlog"), 1, 65535));
     fill(l, o.from);
     if (l.tls()) {
         std::shared_ptr<acl::psk_file const> keys;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fmt/core.h>
 #include <future>
+#include <thread>
 
 namespace airmail::bridge {
 
@@ -63,6 +64,16 @@ std::vector<std::string> bridges::apply(config::config const& c) {
         home.on().post_external([made] { made->start(); });
     }
     return said;
+}
+
+bool bridges::wait_heard(std::chrono::milliseconds most) const {
+    auto const until = std::chrono::steady_clock::now() + most;
+    for (auto const& l : links_)
+        while (!l->heard()) {
+            if (std::chrono::steady_clock::now() >= until) return false;
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));   // start-up only: one commit of the store
+        }
+    return true;
 }
 
 void bridges::stop() {

@@ -5,6 +5,7 @@
 #include "broker/handlers/peer.hpp"
 #include "broker/handlers/world.hpp"
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,9 @@ public:
     /// Brings what runs to what `c` wants: new ones start, missing ones end (their local session too), changed ones begin
     /// again: at once with bridge_reload_type immediate, otherwise at their next connection. @return a line for each change
     std::vector<std::string> apply(config::config const& c);
+    /// Waits until the local session of each is there: what clients publish before would not be kept for it. False when one is
+    /// not after `most`; the shards have to run.
+    bool wait_heard(std::chrono::milliseconds most) const;
     /// Ends the connections; sessions and their queues stay.
     void stop();
 

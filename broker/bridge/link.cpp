@@ -63,7 +63,7 @@ void link::start() {
 void link::register_locally() {
     bool const sends = std::any_of(settings_.topics.begin(), settings_.topics.end(), [](config::bridge_topic const& t) { return t.out; });
     if (settings_.local_clean() || !sends) {
-        registered_ = true;
+        registered();
         if (settings_.starts != config::bridge::start::lazy) connect();
         return;
     }
@@ -73,6 +73,11 @@ void link::register_locally() {
     who.name = settings_.local_user, who.client_id = local_id_, who.how = acl::proof::bridge;
     local_ = std::make_unique<local_end>(home_, rules_, std::move(who), next_connection());
     local_->connect(false, 1);
+}
+
+void link::registered() {
+    registered_ = true;
+    heard_.store(true, std::memory_order_release);
 }
 
 void link::connect() {

@@ -18,6 +18,7 @@
 #include "broker/handlers/world.hpp"
 #include "broker/shard/timer_wheel.hpp"
 
+#include <atomic>
 #include <optional>
 #include <random>
 
@@ -42,6 +43,8 @@ public:
     void change(config::bridge next);
 
     handlers::mqtt& home() { return home_; }
+    /// Its local session is there, so that what is published from now on waits for it. Any thread.
+    bool heard() const { return heard_.load(std::memory_order_acquire); }
     /// What the main thread last asked for; settings_ follows on the shard.
     config::bridge const& configured() const { return configured_; }
     void configure(config::bridge b) { configured_ = std::move(b); }
@@ -52,6 +55,7 @@ private:
     // link.cpp: the life of a connection
     void name();
     void register_locally();
+    void registered();
     void connect();
     void opened();
     void on_bytes(byte_view data);
@@ -92,6 +96,7 @@ private:
     bytes scratch_, properties_;
     stage stage_ = stage::idle;
     bool stopped_ = false, private_ = true, registered_ = false, said_down_ = false, waiting_pong_ = false;
+    std::atomic<bool> heard_{false};
     std::size_t address_ = 0;
     std::chrono::milliseconds wait_{0};
     shard::instant up_since_ = 0, spoke_at_ = 0, heard_at_ = 0, busy_at_ = 0, probed_at_ = 0;

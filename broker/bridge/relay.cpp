@@ -206,7 +206,7 @@ void link::from_local(codec::frame const& f) {
     }
     case packet_type::suback: {
         if (!remote_) {   // registering: the subscriptions are stored, and now we wait for the other side
-            registered_ = true;
+            registered();
             stage_ = stage::idle;
             local_->leave();
             boost::asio::post(home_.on().io(), [self = shared_from_this()] {

@@ -39,6 +39,8 @@ void check_tls(listener const& l, speaker const& s) {
     if (l.psk() && l.text("psk_file").empty()) s.error("psk_hint needs psk_file");
     if (!l.psk() && l.written("psk_file")) s.error("psk_file without psk_hint: the listener would be open to those without a key");
     if (auto const v = l.text("accept_protocol_versions"); !v.empty() && !protocol_versions(v)) s.error("accept_protocol_versions: expected some of 3, 4 and 5 with commas between, got \"" + std::string{v.substr(0, 64)} + '"');
+    if (l.flag("disable_client_cert_date_checks") && l.device()) s.error("disable_client_cert_date_checks true is not for device listeners: a certificate that has ended would open the door for ever");
+    else if (l.flag("disable_client_cert_date_checks")) s.warn("disable_client_cert_date_checks true: clients come in with certificates that have expired");
     if (cert != key) s.error(cert ? "certfile without keyfile" : "keyfile without certfile");
     if (l.text("protocol") == "websockets" && l.flag("require_certificate") && cert && l.list("websockets_origin").empty() && !l.device())
         s.warn("websockets_origin is not set: any page a browser shows may connect with the user's certificate");
@@ -48,6 +50,16 @@ void check_tls(listener const& l, speaker const& s) {
     auto const version = l.text("tls_version");
     if (version == "tlsv1" || version == "tlsv1.1") s.error("tls_version " + std::string{version} + " is too weak to be offered; tlsv1.2 is the lowest");
     if (cert && l.device() && version == "tlsv1.2") s.warn("tls_version tlsv1.2: devices may connect with less than TLS 1.3");
+}
+
+void check_mount(listener const& l, speaker const& s) {
+    auto const mount = l.text("mount_point");
+    if (mount.empty()) return;
+    if (l.device()) return s.error("mount_point has no place on a device listener: devices are known by their topics devices/{id}/...");
+    if (mount.find_first_of("+#") != mount.npos) s.error("mount_point: expected the beginning of topics, without + and #, got \"" + std::string{mount.substr(0, 64)} + '"');
+    else if (mount.starts_with('$')) s.error("mount_point must not begin with $: those topics are the broker's");
+    else if (mount.size() > 1024) s.error("mount_point is longer than 1024 bytes");
+    else if (!mount.ends_with('/')) s.warn("mount_point does not end with /: a client's topic a becomes " + std::string{mount.substr(0, 64)} + "a, and its filters # and +/... are refused");
 }
 
 /// A proxy does the TLS, says so, and is known.
@@ -98,6 +110,7 @@ void check_risks(listener const& l, speaker const& s) {
 void check_listener(listener const& l, std::vector<finding>& out) {
     speaker const s{l, out};
     check_tls(l, s);
+    check_mount(l, s);
     check_proxy(l, s);
     check_socket(l, s);
     if (l.device()) check_device(l, s);

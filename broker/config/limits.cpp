@@ -43,6 +43,7 @@ void fill_flow(limits& out, listener const& l) {
     out.queue_messages = wins(l, "max_queued_messages", "limit_queue_messages") ? n32(l, "max_queued_messages") : n32(l, "limit_queue_messages");
     out.queue_bytes = l.size("limit_queue_size");
     if (l.size("max_queued_bytes") > 0 && wins(l, "max_queued_bytes", "limit_queue_size")) out.queue_bytes = l.size("max_queued_bytes");
+    out.in_flight_bytes = static_cast<std::uint32_t>(std::min<std::int64_t>(l.number("max_inflight_bytes"), UINT32_MAX));
     out.queue_qos0 = l.flag("queue_qos0_messages");
     out.publish_rate = n32(l, "limit_publish_rate");
     out.publish_burst = n32(l, "limit_publish_burst");
@@ -63,7 +64,7 @@ void fill_sessions(limits& out, listener const& l) {
     out.keepalive_s = static_cast<std::uint16_t>(std::min<std::uint32_t>(seconds32(l.duration("limit_keepalive")), UINT16_MAX));
     bool const asked = wins(l, "max_keepalive", "limit_keepalive");
     if (asked) out.keepalive_s = n16(l, "max_keepalive");
-    out.cap_v3_keepalive = l.device() || asked;
+    out.refuse_v3_keepalive = !l.device() && asked && out.keepalive_s;
 }
 
 }
@@ -75,8 +76,6 @@ limits limits_of(listener const& l) {
     fill_sessions(out, l);
     out.connect_timeout = l.duration("limit_connect_timeout");
     out.connections = l.number("max_connections") < 0 ? 0 : n32(l, "max_connections");
-    out.connections_per_address = n32(l, "limit_connections_per_address");
-    out.unauthenticated = n32(l, "limit_unauthenticated_connections");
     out.client_logins = n32(l, "limit_client_logins");
     out.client_backoff = l.duration("limit_client_backoff");
     out.client_backoff_max = l.duration("limit_client_backoff_max");

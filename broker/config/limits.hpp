@@ -13,12 +13,10 @@ struct limits {
     std::uint32_t packet = 256 * 1024;                    // bytes, whole packet, after login
     std::uint32_t payload = 0;                            // message_size_limit; 0 = only the packet limit
     std::uint32_t connections = 0;                        // of this listener, 0 = no limit
-    std::uint32_t connections_per_address = 1024;         // 0 = no limit
-    std::uint32_t unauthenticated = 4096;
     std::uint32_t client_logins = 60;                     // of one client a minute before it is held off; 0 = no limit
     std::chrono::milliseconds client_backoff{10'000}, client_backoff_max{600'000};
     std::uint16_t keepalive_s = 1200;                     // longest, also used for a client's 0; 0 = no limit
-    bool cap_v3_keepalive = true;                         // false on Mosquitto listeners: v3 gets what it asked for
+    bool refuse_v3_keepalive = false;                     // max_keepalive written: who asks for more in 3.x cannot be told, and is refused
     std::uint16_t receive_maximum_in = 64, receive_maximum_out = 64;
     std::uint32_t topic_length = 512, topic_levels = 16;
     std::uint16_t topic_alias_in = 16, topic_alias_out = 16;
@@ -26,6 +24,7 @@ struct limits {
     std::uint32_t user_properties = 32, user_properties_bytes = 8 * 1024;
     std::uint32_t queue_messages = 1000;                  // offline and waiting, per session; 0 = no limit
     std::uint64_t queue_bytes = 4 * 1024 * 1024;          // 0 = no limit
+    std::uint32_t in_flight_bytes = 0;                    // to one client, not acknowledged; 0 = no limit
     bool queue_qos0 = false;                              // keep QoS 0 for absent durable sessions
     std::uint32_t session_expiry_s = 7 * 86400;           // cap, 0xFFFFFFFF = none
     std::uint32_t sessions_per_identity = 4;              // 0 = no limit

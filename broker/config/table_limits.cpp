@@ -26,14 +26,22 @@ constexpr directive whole(directive d) {
 constexpr directive part(std::string_view name, std::string_view standard, std::string_view doc) {
     return {.name = name, .kind = percent, .where = all, .standard = standard, .doc = doc, .unit = "percent", .reloadable = true};
 }
+constexpr directive later(directive d) {
+    d.status = standing::later;
+    return d;
+}
+/// The old name of another row.
+constexpr directive also(std::string_view name, std::string_view meant) {
+    return {.name = name, .kind = count, .where = all, .standard = "", .doc = "The same as the http_ setting of that name.", .same_as = meant};
+}
 constexpr std::int64_t u16 = 65535, u31 = 2147483647;
 
 constexpr directive rows[] = {
     time("limit_connect_timeout", "15s", same, "From accept to CONNECT, TLS included."),
     bytes("limit_packet_before_login", "64KiB", same, "Largest packet of a client that has not logged in."),
     bytes("limit_packet", "256KiB", "2MiB", "Largest packet after login."),
-    n("limit_unauthenticated_connections", "4096", same, u31, "Connections that have not logged in yet, per listener."),
-    n("limit_connections_per_address", "1024", same, u31, "Connections from one address, loopback apart; 0 means no limit."),
+    whole(n("limit_unauthenticated_connections", "4096", same, u31, "Connections that have not logged in yet, of all listeners.")),
+    whole(n("limit_connections_per_address", "1024", same, u31, "Connections from one address, loopback apart; 0 means no limit.")),
     whole(n("limit_accept_rate", "2000", same, u31, "New connections a second; 0 means no limit.")),
     whole(n("limit_accept_burst", "5000", same, u31, "New connections at once before the rate holds.")),
     whole(n("limit_accept_rate_per_address", "100", same, 1'000'000, "New connections a second from one address, loopback apart; 0 means no limit.")),
@@ -73,17 +81,17 @@ constexpr directive rows[] = {
     whole(n("limit_shared_groups", "1000", same, u31, "Groups of shared subscriptions.")),
     part("limit_memory_refuse", "70%", "Share of the memory limit at which new connections are refused."),
     part("limit_memory_shed", "85%", "Share of the memory limit at which the largest queues are cut."),
-    part("limit_disk_refuse", "10%", "Free disk below which durable messages are refused."),
-    part("limit_disk_readonly", "3%", "Free disk below which nothing is written."),
-    whole(bytes("limit_disk_reserve", "64MiB", same, "Disk kept back so that cleaning up is always possible.")),
+    later(part("limit_disk_refuse", "10%", "Free disk below which durable messages are refused.")),
+    later(part("limit_disk_readonly", "3%", "Free disk below which nothing is written.")),
+    later(whole(bytes("limit_disk_reserve", "64MiB", same, "Disk kept back so that cleaning up is always possible."))),
     whole(time("limit_plugin_warn", "50ms", same, "A plugin hook that takes longer is logged.")),
     whole(time("limit_plugin_fail", "2s", same, "A plugin hook that takes longer counts as failed.")),
-    whole(n("limit_plugin_queue", "65536", same, u31, "Messages waiting for one plugin.")),
-    whole(time("limit_jwt_life", "15m", same, "Longest life of a dashboard token.")),
-    whole(n("limit_graphql_depth", "8", same, 1000, "Depth of a GraphQL query.")),
-    whole(n("limit_graphql_cost", "2000", same, u31, "Cost of a GraphQL query.")),
-    whole(n("limit_graphql_aliases", "20", same, u31, "Aliases in a GraphQL query.")),
-    whole(n("limit_graphql_page", "200", same, u31, "Rows in one page of an answer.")),
+    whole(n("limit_plugin_queue", "8192", same, 16'000'000, "Messages waiting for one plugin: durable ones, and as many others; beyond it durable ones are read back from the log.")),
+    later(whole(time("limit_jwt_life", "15m", same, "Longest life of a dashboard token."))),
+    also("limit_graphql_depth", "http_graphql_depth"),
+    also("limit_graphql_cost", "http_graphql_cost"),
+    also("limit_graphql_aliases", "http_graphql_aliases"),
+    later(whole(n("limit_graphql_page", "200", same, u31, "Rows in one page of an answer."))),
     whole(bytes("limit_http_header", "8KiB", same, "HTTP request header.")),
     bytes("limit_websocket_message", "1MiB", same, "Largest WebSocket message, all its frames; it may hold many MQTT packets."),
     whole(bytes("limit_http_body", "64KiB", same, "HTTP request body, uploads apart.")),

@@ -95,6 +95,8 @@ bool mqtt::acceptable(peer& from, hello& h, codec::connect_view const& c) {
         return no(codec::reason::not_authorized, "client id outside clientid_prefixes");
     if (!v5 && c.client_id.empty() && !c.clean_start)
         return no(codec::reason::client_identifier_not_valid, "empty client id without clean session");  // 3.1.1 [MQTT-3.1.3-8]
+    if (!v5 && rules.refuse_v3_keep_alive && (c.keep_alive == 0 || c.keep_alive > rules.keep_alive_max))
+        return no(codec::reason::client_identifier_not_valid, "keep alive above max_keepalive");
     h.protocol = c.protocol;
     h.clean_start = c.clean_start;
     h.bridge = c.bridge;
@@ -122,8 +124,9 @@ bool mqtt::read_will(hello& h, peer& from, codec::connect_view const& c) {
     };
     if (w.qos > rules.maximum_qos) return no(codec::reason::qos_not_supported, "will QoS");                       // [MQTT-3.2.2-12]
     if (w.retain && !rules.retain_available) return no(codec::reason::retain_not_supported, "will retain");      // [MQTT-3.2.2-13]
-    if (!codec::valid_topic_name(w.topic) || w.topic.size() > rules.topic_bytes_max || w.topic.starts_with("$share/") ||
-        codec::level_count(w.topic) > std::min<std::size_t>(rules.topic_levels_max, router::levels::max))
+    auto const topic = rules.mount_point + std::string{w.topic};
+    if (!codec::valid_topic_name(w.topic) || topic.size() > rules.topic_bytes_max || w.topic.starts_with("$share/") ||
+        codec::level_count(topic) > std::min<std::size_t>(rules.topic_levels_max, router::levels::max))
         return no(codec::reason::topic_name_invalid, "will topic");
     if ((rules.will_payload_max && w.payload.size() > rules.will_payload_max) ||
         (w.retain && rules.retained_payload_max && w.payload.size() > rules.retained_payload_max))
@@ -131,7 +134,7 @@ bool mqtt::read_will(hello& h, peer& from, codec::connect_view const& c) {
     if (rules.payload_format_check && w.props.payload_format == 1 && !codec::valid_text(as_text(w.payload)))
         return no(codec::reason::payload_format_invalid, "will payload");
     h.will = std::make_unique<session::will>();
-    h.will->topic = w.topic;
+    h.will->topic = topic;
     h.will->payload.assign(w.payload.begin(), w.payload.end());
     auto const kept = codec::forwardable_properties(w.raw_props, w.props.present, scratch_properties_);
     h.will->properties.assign(kept.begin(), kept.end());
@@ -195,7 +198,7 @@ void mqtt::decided(std::uint64_t connection, bool allowed, std::string role) {
                       "login refused");
     }
     if (!role.empty()) h->who.role = std::move(role);
-    if (h->will && (is_own_topic(h->will->topic, from.rules().device) || !may(h->who, from.rules().device, acl::action::publish, h->will->topic))) {
+    if (h->will && (is_own_topic(h->will->topic, from.rules().device, rules() != nullptr) || !may(h->who, from.rules().device, acl::action::publish, h->will->topic))) {
         metric::refused_will.add();
         return refuse(codec::reason::not_authorized, "will topic not allowed");
     }

@@ -25,7 +25,13 @@ void mqtt::gone(peer& from) {
 }
 
 void mqtt::lost(session::session& s, std::string_view note) {
-    if (s.connected()) metric::connected.add(-1);
+    if (s.connected()) {
+        metric::connected.add(-1);
+        auto const& from = peer_of(s);
+        auto const weight = from.rules().connection_messages && !from.rules().device ? log::level::info : log::level::debug;
+        log::at(weight, "handlers", {{"conn", s.connection}, {"id", s.name()}, {"client_id", s.client_id()}}, "disconnected, {}",
+                s.clean_disconnect ? "it said so" : "without a DISCONNECT");
+    }
     proofs_.erase(s.connection);
     bool const clean = s.clean_disconnect;
     auto const ready = s.ready ? ready_filter(s) : std::string{};

@@ -36,11 +36,12 @@ mqtt::mqtt(shard::shard& s, world& w)
     , delivery_{s.index(), ledger_, [this](std::uint32_t n) { return sessions_.find(n); }, [this] { return now(); },
                 [this](session::session& to, storage::message const& m) { return may_receive(to, m.topic(), router::keyed_hash(m.topic())); }}
     , fanout_{s, w.interest, ledger_, *this, delivery_,
-              router::retained_bounds{w.limits.retained.messages / s.count() + 1, w.limits.retained.bytes / s.count() + 1},
+              router::retained_bounds{w.limits.retained.messages / s.count() + 1, w.limits.retained.bytes / s.count() + 1, w.limits.retained.age_ms},
               w.limits.shared_groups, w.limits.share}
     , session_share_{metric::sessions} {
     if (w.shards.size() < s.count()) w.shards.resize(s.count());
     w.shards[s.index()] = this;
+    delivery_.upgrade_qos = w.limits.upgrade_qos;
     if (w.gate && w.gate->wants_deliveries())
         delivery_.on_plugin_message_acknowledged = [&w](session::session& to, storage::message_ptr const& m) { w.gate->on_delivered(m, to.name()); };
     s.at_turn_end([this] {
@@ -64,6 +65,7 @@ void mqtt::tick() {
     (void)rules();  // an idle shard lets go of old rules too
     expire();
     delivery_.retry_stalled();
+    fanout_.sweep_retained(now());
     if (!paused_.empty()) resume_paused();
 }
 
@@ -136,6 +138,8 @@ bool mqtt::may(session::session& s, acl::action what, std::string_view topic, st
 }
 
 bool mqtt::may_receive(session::session& s, std::string_view topic, std::uint64_t hash) {
+    // Below a mount point nothing else is there; a session that came by another listener may have subscribed elsewhere.
+    if (s.mount_bytes && s.connected() && !topic.starts_with(peer_of(s).rules().mount_point)) return false;
     return may(s, acl::action::receive, topic, hash);
 }
 

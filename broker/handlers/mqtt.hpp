@@ -138,6 +138,8 @@ private:
     bool may(session::session& s, acl::action what, std::string_view topic, std::uint64_t hash);
     bool may(acl::identity const& who, bool device, acl::action what, std::string_view topic);
     acl::engine const* rules();
+    /// A filter as clients below a mount point mean it; `into` keeps the text. Wrong filters stay as they are, to be refused.
+    static std::string_view mounted(std::string_view filter, listener_rules const& rules, std::string& into);
     bool bad(peer& from, codec::reason r, std::string_view why);
     static peer& peer_of(session::session& s) { return static_cast<peer&>(*s.out); }
     /// The store's clock, read once a turn: a message asks it several times.
@@ -165,6 +167,7 @@ private:
     std::uint32_t generation_ = 0;
     acl::identity scratch_;
     bytes scratch_properties_;
+    std::string scratch_topic_;                        // of a client below a mount point
     shard::reminder alarm_;
     metrics::share session_share_;
 };

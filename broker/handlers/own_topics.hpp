@@ -1,15 +1,14 @@
 #pragma once
-// Topics that are the broker's own voice: $SYS, whatever the rules say.
+// Topics that are the broker's own voice: $SYS. Which of them others may speak on is the engine's to say (acl/compile.cpp: a
+// bridge's state, as Mosquitto has it); where no engine is asked, and on device listeners, it is none.
 
 #include <string_view>
 
 namespace airmail::handlers {
 
-/// May nobody but the broker publish there? One exception, as Mosquitto has it: a bridge says on the other side's
-/// `$SYS/broker/connection/NAME/state` that it is there. Not on device listeners.
-inline bool is_own_topic(std::string_view topic, bool device_listener) {
-    if (!topic.starts_with("$SYS/")) return false;
-    return device_listener || !topic.starts_with("$SYS/broker/connection/") || !topic.ends_with("/state");
+/// Is publishing there refused before the rules are asked? `ruled`: there is an engine.
+inline bool is_own_topic(std::string_view topic, bool device_listener, bool ruled) {
+    return (device_listener || !ruled) && topic.starts_with("$SYS/");
 }
 
 }

@@ -31,6 +31,7 @@ struct listener_rules {
     std::uint32_t packet_bytes_max = 256 << 10;  // after login; told in CONNACK
     std::uint32_t packet_bytes_max_before_login = 64 << 10;
     std::uint16_t keep_alive_max = 1200;         // seconds; 0 = none
+    bool refuse_v3_keep_alive = false;           // 3.x clients that ask for more are refused, as Mosquitto does
     std::uint16_t receive_maximum_in = 64, receive_maximum_out = 64;
     std::uint16_t topic_alias_in = 16, topic_alias_out = 16;
     std::uint16_t topic_bytes_max = 512, topic_levels_max = 16;
@@ -45,6 +46,10 @@ struct listener_rules {
     std::uint32_t retained_payload_max = 16 << 10, retained_per_identity_max = 32;
     std::uint8_t maximum_qos = 2;
     bool retain_available = true;
+    std::string mount_point;                     // stands before every topic of these clients, unseen by them; empty = none
+    std::uint32_t in_flight_bytes_max = 0;       // max_inflight_bytes to one client; 0 = no limit
+    bool queue_qos0 = false;                     // QoS 0 waits for absent clients too
+    bool connection_messages = true;             // their comings and goings are logged
     bool username_is_identity = false;           // use_identity_as_username and friends: certificate decides
     std::uint32_t publish_rate = 50, publish_burst = 200, publish_bytes_s = 256 << 10;   // per peer; 0 = unlimited
     std::uint32_t output_pause_bytes = 256 << 10, output_cut_bytes = 1 << 20;

@@ -37,6 +37,7 @@ bool mqtt::on_publish(peer& from, codec::frame const& f) {
         if (!real) return bad(from, real.error(), "topic alias");
         topic = *real;
     }
+    if (!rules.mount_point.empty()) topic = scratch_topic_.assign(rules.mount_point).append(topic);   // from here on the real one
     metric::received_payload.add(p->payload.size());
     (p->qos == 0 ? metric::received_qos0 : p->qos == 1 ? metric::received_qos1 : metric::received_qos2).add();
     if (p->qos == 2 && s.receiving_if()) {
@@ -70,7 +71,7 @@ codec::reason mqtt::publish_allowed(peer& from, session::session& s, codec::publ
         return codec::reason::topic_name_invalid;
     }
     // $SYS is the broker's own voice, whatever the rules say.
-    if (is_own_topic(topic, rules.device) || !may(s, acl::action::publish, topic, hash)) {
+    if (is_own_topic(topic, rules.device, this->rules() != nullptr) || !may(s, acl::action::publish, topic, hash)) {
         metric::refused_acl.add();
         log::info("handlers", {{"conn", from.connection_number()}, {"id", s.name()}, {"topic", topic}}, "publish refused by the rules");
         return codec::reason::not_authorized;

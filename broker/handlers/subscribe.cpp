@@ -25,14 +25,15 @@ bool mqtt::on_subscribe(peer& from, codec::frame const& f) {
     auto const id = p->props.subscription_id_count ? p->props.subscription_ids[0] : 0;
     auto rest = p->filters;
     for (std::uint16_t i = 0; i < p->count; ++i) {
-        auto const view = codec::subscribe_view::next(rest, from.protocol);
-        if (view.no_local && view.filter.starts_with("$share/"))
-            return bad(from, codec::reason::protocol_error, "No Local on a shared subscription");  // [MQTT-3.8.3-4]
+        auto view = codec::subscribe_view::next(rest, from.protocol);
+        auto const asked = view.filter;
+        std::string whole;
+        view.filter = mounted(view.filter, from.rules(), whole);
         answer->codes.push_back(codec::reason::success);
         auto const r = subscribe_one(from, s, view, id, answer);
         if (codec::failed(r)) {
             metric::subscribe_refused.add();
-            if (answer->why.empty()) answer->why = fmt::format("{}: {}", view.filter.substr(0, 200), words(r));
+            if (answer->why.empty()) answer->why = fmt::format("{}: {}", asked.substr(0, 200), words(r));
         }
         if (answer->codes.back() == codec::reason::success) answer->codes.back() = r;  // [MQTT-3.8.4-6] [MQTT-3.9.3-1]
     }
@@ -48,6 +49,13 @@ bool mqtt::on_subscribe(peer& from, codec::frame const& f) {
     }
     if (--answer->waiting == 0) complete(*answer);
     return true;
+}
+
+std::string_view mqtt::mounted(std::string_view filter, listener_rules const& rules, std::string& into) {
+    if (rules.mount_point.empty() || !codec::split_filter(filter)) return filter;
+    // `$share/GROUP/` stands in front of the filter, and the filter below the mount point.
+    auto const head = filter.starts_with("$share/") ? filter.find('/', 7) + 1 : 0;
+    return into.assign(filter.substr(0, head)).append(rules.mount_point).append(filter.substr(head));
 }
 
 codec::reason mqtt::subscribe_one(peer& from, session::session& s, codec::subscription_view const& v, std::uint32_t id,

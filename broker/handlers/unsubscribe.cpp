@@ -15,7 +15,8 @@ bool mqtt::on_unsubscribe(peer& from, codec::frame const& f) {
     answer->session = s.number, answer->connection = s.connection;
     auto rest = p->filters;
     for (std::uint16_t i = 0; i < p->count; ++i) {
-        auto const filter = codec::unsubscribe_view::next(rest);
+        std::string whole;
+        auto const filter = mounted(codec::unsubscribe_view::next(rest), from.rules(), whole);
         bool const had = fanout_.unsubscribe(s, filter);  // character by character [MQTT-3.10.4-1]
         answer->codes.push_back(had ? codec::reason::success : codec::reason::no_subscription_existed);  // [MQTT-3.10.4-5]
         if (!had || !s.stored) continue;

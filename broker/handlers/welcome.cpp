@@ -31,7 +31,7 @@ void mqtt::welcome(peer& from, hello& h) {
     if (!found) {
         parked_.erase(number);
         metric::refused_sessions.add();
-        return refuse_connect(from, h.protocol, codec::reason::quota_exceeded, "too many sessions of one identity");
+        return refuse_connect(from, h.protocol, codec::reason::quota_exceeded, "too many sessions, of this identity or in all");
     }
     auto& s = *found;
     auto& waiting = *parked_.at(number);
@@ -79,7 +79,7 @@ session::session* mqtt::session_for(peer& from, hello& h, bool& present) {
         }
     }
     // [MQTT-3.1.2-6] [MQTT-3.1.3-2]
-    if (!world_.identities.enter(h.who.tenant, h.who.name, most)) return nullptr;
+    if (!world_.identities.enter(h.who.tenant, h.who.name, most, world_.limits.sessions)) return nullptr;
     auto& s = sessions_.add(std::make_unique<session::session>(world_.store->new_session_number(), h.who), where);
     session_share_.set(static_cast<std::int64_t>(sessions_.size()));
     return &s;
@@ -95,7 +95,9 @@ void mqtt::apply(session::session& s, peer& from, hello& h) {
     s.packet_bytes_max = h.packet_bytes_max;
     s.receive_maximum = h.receive_maximum;
     s.output_bytes_max = rules.output_pause_bytes;
-    s.bound = {rules.queue_messages_max, rules.queue_bytes_max};
+    s.bound = {rules.queue_messages_max, rules.queue_bytes_max, rules.in_flight_bytes_max};
+    s.queue_qos0 = rules.queue_qos0;
+    s.mount_bytes = static_cast<std::uint16_t>(rules.mount_point.size());
     s.problem_info = h.problem_info;
     s.each_copy = rules.each_copy;
     s.enhanced = !h.auth_data.empty();
@@ -127,7 +129,9 @@ void mqtt::welcomed(peer& from, session::session& s, hello& h, bool present) {
         s.ready = true;
         tell_plugins(s, session_event::kind::ready, ready, {});
     }
-    log::debug("handlers", {{"conn", from.connection_number()}, {"id", s.name()}, {"client_id", s.client_id()}}, "connected, session {}",
+    // A fleet of devices coming back is no news line by line; a Mosquitto operator looks for each.
+    auto const weight = from.rules().connection_messages && !from.rules().device ? log::level::info : log::level::debug;
+    log::at(weight, "handlers", {{"conn", from.connection_number()}, {"addr", from.address()}, {"id", s.name()}, {"client_id", s.client_id()}}, "connected, session {}",
                present ? "resumed" : "new");
 }
 

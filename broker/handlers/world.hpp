@@ -44,6 +44,8 @@ struct world_limits {
     router::retained_bounds retained;          // of the broker; each shard gets its part
     std::size_t shared_groups = 1000;          // per shard
     router::share_strategy share = router::share_strategy::round_robin;
+    bool upgrade_qos = false;                  // upgrade_outgoing_qos
+    std::uint64_t sessions = 0;                // global_max_clients; 0 = no limit
     std::uint32_t parked_bytes = 64 << 10;     // packets of one peer read while its CONNECT is decided
 };
 

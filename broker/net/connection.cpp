@@ -94,7 +94,7 @@ void connection::close(codec::reason r, std::string_view why) {
     }
     if (codec::failed(r)) {
         r == codec::reason::keep_alive_timeout ? count::cut_keep_alive.add() : count::closed_by_handler.add();
-        if (logged_in_ || hub_.may_log())
+        if (logged_in_ ? rules().connection_messages : hub_.may_log())
             log::info("net", {{"conn", number_}, {"address", address()}, {"listener", rules().name}, {"reason", codec::name(r)}},
                       "closed: {}", why);
     }
@@ -110,7 +110,7 @@ void connection::end(errc why) {
     if (was_alive) {
         count_cut(why);
         bool const news = why != errc::closed_by_peer && why != errc::socket_failed;
-        if (news && (logged_in_ || hub_.may_log()))
+        if (news && (logged_in_ ? rules().connection_messages : hub_.may_log()))
             log::info("net", {{"conn", number_}, {"address", address()}, {"client_id", session ? session->client_id() : std::string_view{}},
                               {"listener", rules().name}, {"why", name(why)}, {"waiting_bytes", queue_.bytes_waiting()}}, "cut");
     }

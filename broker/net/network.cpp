@@ -31,9 +31,12 @@ boost::system::result<listener*, listen_error> network::listen(listener_options 
 }
 
 void network::start() {
-    started_ = true;
     for (auto& h : hubs_) h->start();
     watch_memory();
+}
+
+void network::accept() {
+    started_ = true;
     for (auto& l : listeners_) l->start();
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // The room as the broker sees it: a hub on every shard, listeners, and the order of shutting down.
 //
-//   network n{shards, protocols, options};   n.listen(...) ...;   n.start();   shards run;   n.reload...;   n.drain(...)
+//   network n{shards, protocols, options};   n.listen(...) ...;   n.start(), n.accept();   shards run;   n.reload...;   n.drain(...)
 
 #include "broker/log/metrics.hpp"
 #include "broker/net/listener.hpp"
@@ -28,6 +28,8 @@ public:
     boost::system::result<listener*, listen_error> listen(listener_options o);
     /// Registers the turn-end hooks (last of all rooms) and opens the doors. Before the shards run.
     void start();
+    /// Begins to accept on all listeners; after start(). The shards may run.
+    void accept();
     /// Closes all doors. Any thread.
     void stop_accepting();
     /// After lists of revoked certificates were read anew: sends away who is in them. Any thread.

@@ -69,12 +69,14 @@ std::string endpoint::text() const {
 
 void set_options(int fd, socket_options const& o) noexcept {
     auto set = [fd](int level, int name, int value) { ::setsockopt(fd, level, name, &value, sizeof value); };
-    set(IPPROTO_TCP, TCP_NODELAY, 1);
-    set(SOL_SOCKET, SO_KEEPALIVE, 1);
+    set(IPPROTO_TCP, TCP_NODELAY, o.no_delay);
     int const s = static_cast<int>(o.keepalive.count());
-    set(IPPROTO_TCP, TCP_KEEPIDLE, s);
-    set(IPPROTO_TCP, TCP_KEEPINTVL, s / 4 > 0 ? s / 4 : 1);
-    set(IPPROTO_TCP, TCP_KEEPCNT, 4);
+    if (s > 0) {
+        set(SOL_SOCKET, SO_KEEPALIVE, 1);
+        set(IPPROTO_TCP, TCP_KEEPIDLE, s);
+        set(IPPROTO_TCP, TCP_KEEPINTVL, s / 4 > 0 ? s / 4 : 1);
+        set(IPPROTO_TCP, TCP_KEEPCNT, 4);
+    }
     set(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(o.user_timeout.count()));
     if (o.send_buffer_bytes) set(SOL_SOCKET, SO_SNDBUF, o.send_buffer_bytes);
     if (o.receive_buffer_bytes) set(SOL_SOCKET, SO_RCVBUF, o.receive_buffer_bytes);

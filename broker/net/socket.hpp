@@ -49,6 +49,7 @@ struct endpoint {
 
 /// TCP options of every accepted socket (reference/reliability.md section 5).
 struct socket_options {
+    bool no_delay = true;                            // set_tcp_nodelay: small packets leave at once
     std::chrono::seconds keepalive{60};
     std::chrono::milliseconds user_timeout{60000};   // unacknowledged data for longer than that: the peer is gone
     // Explicit, so that a slow reader cannot make the kernel keep 4 MB for it (reference/architecture.md 1.2). 0 = kernel's.

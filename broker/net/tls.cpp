@@ -143,6 +143,7 @@ tls_result<void> trust(SSL_CTX* ctx, tls_settings const& s, tls_context const* s
     }
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (s.require_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
     SSL_CTX_set_verify_depth(ctx, chain_depth_max);
+    if (!s.check_dates) X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_NO_CHECK_TIME);
     SSL_CTX_set_cert_verify_callback(ctx, verify_apart, const_cast<tls_context*>(self));
     return {};
 }

@@ -37,6 +37,7 @@ struct tls_settings {
     std::string psk_hint;
     bool request_certificate = true;
     bool require_certificate = true;    // no certificate, no handshake
+    bool check_dates = true;            // disable_client_cert_date_checks: false takes certificates before and after their time
     bool strict_files = true;           // device listener: refuse a key that group or others can read
     int version_min = TLS1_3_VERSION;   // `tls_version tlsv1.2` lowers it
     std::string groups = "X25519:P-256";

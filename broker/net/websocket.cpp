@@ -242,15 +242,48 @@ private:
     void write() {
         if (writing_ || waiting_.empty()) return;
         writing_ = true;
-        leaving_ = std::move(waiting_.front());
+        leaving_ = std::exchange(begun_, {});
+        leaving_.insert(leaving_.end(), waiting_.front().begin(), waiting_.front().end());
         waiting_.pop_front();
-        socket_.async_write(boost::asio::buffer(leaving_), [self = shared_from_this()](error_code ec, std::size_t) { self->wrote(ec); });
+        left_ = 0;
+        write_frame();
+    }
+
+    /// A packet is a frame of its own, although frames and packets need not begin together [MQTT-6.0.0-2]: Eclipse Paho for C
+    /// looks for the second packet of a frame only when the socket is readable again. What one piece of the tunnel has of a
+    /// packet that goes on in the next is a frame too.
+    void write_frame() {
+        byte_view const rest = byte_view{leaving_}.subspan(left_);
+        std::size_t size = std::min(of_packet_, rest.size());
+        if (size == 0) {
+            auto const f = codec::next_frame(rest, version_);
+            if (f && !f->complete() && rest.size() < 5 && !knows_length(rest)) {
+                begun_.assign(rest.begin(), rest.end());   // how long it is comes with the next piece
+                leaving_.resize(left_);
+                return written();
+            }
+            of_packet_ = !f ? rest.size() : f->complete() ? f->size : rest.size() + f->need;
+            size = std::min(of_packet_, rest.size());
+        }
+        of_packet_ -= size;
+        left_ += size;
+        socket_.async_write(boost::asio::buffer(rest.data(), size), [self = shared_from_this()](error_code ec, std::size_t) { self->wrote(ec); });
     }
 
     void wrote(error_code ec) {
+        if (!ec && stage_ == stage::open && left_ < leaving_.size()) return write_frame();
+        if (stage_ == stage::open && ec) return writing_ = false, lost(ec);
+        written();
+    }
+    static bool knows_length(byte_view front) {
+        for (std::size_t i = 1; i < front.size(); ++i)
+            if (!(front[i] & 0x80)) return true;
+        return false;
+    }
+
+    void written() {
         writing_ = false;
         if (stage_ != stage::open) return;
-        if (ec) return lost(ec);
         taken_ += leaving_.size();
         leaving_ = {};
         if (taken_ >= tunnel::credit_bytes) tell_home([n = std::exchange(taken_, 0)](near_end& e) { e.taken(n); });
@@ -316,7 +349,9 @@ private:
     std::array<std::uint8_t, read_bytes> in_;
     bytes unfinished_;                    // the beginning of a packet
     std::deque<bytes> waiting_;           // bounded by the tunnel's window
-    bytes leaving_;
+    bytes leaving_, begun_;               // begun_: the first bytes of a packet whose length is not known yet
+    std::size_t left_ = 0;                // of leaving_, given to Beast
+    std::size_t of_packet_ = 0;           // still to come of the packet that was begun
     std::shared_ptr<near_end> home_;
     unsigned home_shard_ = 0;
     codec::version version_ = codec::version::v5;

@@ -10,8 +10,9 @@ namespace airmail::router {
 using session::outgoing;
 
 void delivery::give(session::session& s, storage::message_ptr const& m, wish const& w, bool durable, std::vector<owed>& out) {
-    auto const qos = std::min(m->qos(), w.qos);  // [MQTT-3.8.4-8]
-    if (qos == 0) {
+    auto const qos = upgrade_qos ? w.qos : std::min(m->qos(), w.qos);  // [MQTT-3.8.4-8]
+    bool const waits = qos == 0 && !s.out && s.queue_qos0 && s.kept();
+    if (qos == 0 && !waits) {
         if (!s.out) return metric::dropped_offline.add();
         if (s.output_bytes_max && s.out->out_bytes() > s.output_bytes_max) return metric::dropped_slow.add();
         auto const* v = fit(s, *m, 0, w.retain, w.ids);
@@ -22,7 +23,7 @@ void delivery::give(session::session& s, storage::message_ptr const& m, wish con
     }
     if (!s.out && !s.kept()) return metric::dropped_offline.add();
     auto& sending = s.sending();
-    bool const stores = durable && s.stored;
+    bool const stores = durable && s.stored && qos > 0 && m->qos() > 0;   // what came with QoS 0 is promised to nobody
     session::entry e;
     e.body = m;
     e.subscription = s.v5() ? sending.remember(w.ids) : 0;
@@ -49,7 +50,7 @@ void delivery::pump(session::session& s) {
             stalled_.insert(s.number);
             return;
         }
-        auto const step = sending->next(s.receive_maximum, s.stored, now());
+        auto const step = sending->next(s.receive_maximum, s.stored, now(), s.bound.in_flight_bytes);
         switch (step.kind) {
         case outgoing::what::nothing: return;
         case outgoing::what::publish: send(s, step); break;
@@ -79,10 +80,10 @@ variant const* delivery::fit(session::session& s, storage::message const& m, std
     if (s.aliases_out && m.topic().size() > 3) {
         auto const hash = variants_.topic_hash(m);
         auto const choice = s.aliases_out->look(hash);
-        auto const& v = variants_.get(m, s.v5(), qos, retain, ids, now(), choice);
+        auto const& v = variants_.get(m, s.v5(), qos, retain, ids, now(), s.mount_bytes, choice);
         if (v.wire_bytes <= allowed) return s.aliases_out->sent(hash, choice), &v;
     }
-    auto const& v = variants_.get(m, s.v5(), qos, retain, ids, now());
+    auto const& v = variants_.get(m, s.v5(), qos, retain, ids, now(), s.mount_bytes);
     return v.wire_bytes <= allowed ? &v : nullptr;  // [MQTT-3.1.2-24]
 }
 
@@ -99,7 +100,7 @@ void delivery::send(session::session& s, outgoing::step const& step) {
         return give_up(s, step);
     }
     append(*s.out, *v, e.body, e.packet_id, step.dup);
-    (e.qos == 1 ? metric::sent_qos1 : metric::sent_qos2).add();
+    (e.qos == 0 ? metric::sent_qos0 : e.qos == 1 ? metric::sent_qos1 : metric::sent_qos2).add();
     metric::sent_payload.add(e.body->payload().size());
 }
 

@@ -35,6 +35,8 @@ public:
     using may_read = std::function<bool(session::session&, storage::message const&)>;
     /// A PUBLISH of a plugin at QoS 1 was acknowledged with success. Set before the first packet, or never.
     std::function<void(session::session&, storage::message_ptr const&)> on_plugin_message_acknowledged;
+    /// upgrade_outgoing_qos: the subscription's QoS, whatever the message came with. Set before the first packet.
+    bool upgrade_qos = false;
     delivery(unsigned shard, ledger& l, find_session find, clock stored_now, may_read may)
         : shard_{shard}, ledger_{l}, find_{std::move(find)}, now_{std::move(stored_now)}, may_read_{std::move(may)} {}
 

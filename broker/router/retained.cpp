@@ -72,6 +72,15 @@ storage::message_ptr retained::find(std::string_view topic) const {
     return at == none ? nullptr : nodes_[at].message;
 }
 
+std::size_t retained::sweep(std::int64_t now, std::size_t nodes) {
+    std::size_t gone = 0;
+    for (auto left = std::min(nodes, nodes_.size()); left > 0; --left) {
+        swept_ = swept_ + 1 < nodes_.size() ? swept_ + 1 : 0;
+        if (auto const& m = nodes_[swept_].message; m && expired(*m, now)) clear(static_cast<std::uint32_t>(swept_)), ++gone;
+    }
+    return gone;
+}
+
 void retained::clear(std::uint32_t at) {
     node& n = nodes_[at];
     bytes_ -= n.message->footprint();

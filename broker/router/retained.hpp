@@ -12,6 +12,7 @@ namespace airmail::router {
 /// Bounds of one shard's part; at a bound a new topic is refused (0x97), an existing one may still be replaced or cleared.
 struct retained_bounds {
     std::size_t messages = 1'000'000, bytes = 512ULL << 20;
+    std::int64_t age_ms = 0;   // retain_expiry_interval; 0 = they stay
 };
 
 /// Owned by: one shard. Overhead per message: 88 (the message) + about 120 (nodes and edges of its own levels).
@@ -27,6 +28,14 @@ public:
     /// Calls f(message_ptr const&) for each match, until it has been called `most` times or a million nodes were seen.
     /// Returns false when it was cut short. Expired ones (by `now`) are left out.
     template <class F> bool match(std::string_view filter, std::int64_t now, std::size_t most, F&& f) const;
+
+    /// Is it over: its own expiry [MQTT-3.3.2-5], or older than this broker keeps any? `$SYS` has no age.
+    bool expired(storage::message const& m, std::int64_t now) const {
+        if (m.expires_at_ms() && m.expires_at_ms() <= now) return true;
+        return bounds_.age_ms && m.received_at_ms() + bounds_.age_ms <= now && !m.topic().starts_with("$SYS/");
+    }
+    /// Looks at the next `nodes` and forgets what has expired. Returns how many.
+    std::size_t sweep(std::int64_t now, std::size_t nodes);
 
     std::size_t size() const { return count_; }
     std::size_t bytes() const { return bytes_; }
@@ -58,7 +67,7 @@ private:
     text_arena texts_;
     std::unordered_map<std::uint64_t, std::uint32_t> per_identity_;  // keyed hash of the identity -> topics
     retained_bounds bounds_;
-    std::size_t count_ = 0, bytes_ = 0;
+    std::size_t count_ = 0, bytes_ = 0, swept_ = 0;
 };
 
 template <class F> bool retained::match(std::string_view filter, std::int64_t now, std::size_t most, F&& f) const {
@@ -75,7 +84,7 @@ template <class F> bool retained::match(std::string_view filter, std::int64_t no
         if (++visits > 1'000'000) return false;
         node const& n = nodes_[at];
         bool const rest = depth < l.count() && l.text(depth) == "#";
-        if ((depth == l.count() || rest) && n.message && (n.message->expires_at_ms() == 0 || n.message->expires_at_ms() > now)) {
+        if ((depth == l.count() || rest) && n.message && !expired(*n.message, now)) {
             if (most-- == 0) return false;
             f(n.message);
         }

@@ -219,7 +219,7 @@ bool fanout::run_replays() {
             held = (s->sending_if() && s->sending_if()->size() >= 64) || (s->output_bytes_max && s->out->out_bytes() > s->output_bytes_max / 2);
             if (held) break;
             auto const& m = w.messages[w.next++];
-            if (m->expires_at_ms() && m->expires_at_ms() <= delivery_.now()) continue;
+            if (retained_.expired(*m, delivery_.now())) continue;
             if (!around_.may_receive(*s, m->topic(), keyed_hash(m->topic())) || !around_.source_may(*m)) {
                 metric::dropped_not_allowed.add();
                 continue;

@@ -7,21 +7,21 @@
 namespace airmail::router {
 
 variant const& variants::get(storage::message const& m, bool v5, std::uint8_t qos, bool retain, std::span<std::uint32_t const> ids,
-                             std::int64_t now, session::outbound_aliases::choice alias) {
+                             std::int64_t now, std::uint16_t skip, session::outbound_aliases::choice alias) {
     if (of_ != &m) forget(), of_ = &m;
     if (!v5) ids = {};
     for (std::uint32_t i = 0; i < used_; ++i) {
         auto const& v = kept_[i];
-        if (v.v5 == v5 && v.qos == qos && v.retain == retain && v.alias.alias == alias.alias && v.alias.known == alias.known &&
+        if (v.v5 == v5 && v.qos == qos && v.retain == retain && v.skip == skip && v.alias.alias == alias.alias && v.alias.known == alias.known &&
             std::ranges::equal(v.ids, ids))
             return v;
     }
     auto const slot = used_ < kept_.size() ? used_++ : oldest_++ % kept_.size();
     auto& v = kept_[slot];
-    v.v5 = v5, v.qos = qos, v.retain = retain, v.alias = alias;
+    v.v5 = v5, v.qos = qos, v.retain = retain, v.alias = alias, v.skip = skip;
     v.ids.assign(ids.begin(), ids.end());
     codec::publish_parts p;
-    p.qos = qos, p.retain = retain, p.topic = alias.known ? std::string_view{} : m.topic();
+    p.qos = qos, p.retain = retain, p.topic = alias.known ? std::string_view{} : m.topic().substr(std::min<std::size_t>(skip, m.topic().size()));
     p.topic_alias = alias.alias;
     p.subscription_ids = ids;
     p.payload_size = m.payload().size();

@@ -12,6 +12,7 @@ namespace airmail::router {
 /// One way: version, QoS, RETAIN, Subscription Identifiers and Topic Alias.
 struct variant {
     bool v5 = false, retain = false;
+    std::uint16_t skip = 0;                  // bytes of the topic that are not shown
     session::outbound_aliases::choice alias;
     std::uint8_t qos = 0;
     bool shared = false;                     // `head` has no payload: it leaves from the body
@@ -25,9 +26,10 @@ struct variant {
 class variants {
 public:
     /// The packet of `m` in that way; valid until the next call.
+    /// @param skip bytes at the front of the topic that this client is not shown (mount_point)
     /// @param now stored clock: what is left of the Message Expiry Interval [MQTT-3.3.2-6]
     variant const& get(storage::message const& m, bool v5, std::uint8_t qos, bool retain, std::span<std::uint32_t const> ids, std::int64_t now,
-                       session::outbound_aliases::choice alias = {});
+                       std::uint16_t skip = 0, session::outbound_aliases::choice alias = {});
     /// keyed_hash of its topic, made once per message.
     std::uint64_t topic_hash(storage::message const& m);
     /// Before another message, or the same one at another time.

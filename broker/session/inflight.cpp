@@ -32,29 +32,40 @@ void outgoing::scan_all() {
     scan_until_ = queue_.first() + queue_.size();
 }
 
-outgoing::step outgoing::next(std::uint16_t receive_maximum, bool stored, std::int64_t now) {
+void outgoing::pass(entry const& e, bool in_flight) {
+    ++cursor_;
+    if (in_flight) ++in_flight_, in_flight_bytes_ += std::uint64_t{e.size_64} * 64;
+}
+
+outgoing::step outgoing::next(std::uint16_t receive_maximum, bool stored, std::int64_t now, std::uint32_t bytes_max) {
     while (cursor_ < queue_.size()) {
         entry& e = queue_[cursor_];
         auto const number = queue_.first() + cursor_;
         if (e.state == progress::over || e.state == progress::storing) {
-            if (e.state == progress::storing) ++in_flight_;
-            ++cursor_;
+            pass(e, e.state == progress::storing);
             continue;
         }
         if (e.state == progress::received) {  // PUBREL is never held back [MQTT-4.9.0-3]
-            ++in_flight_, ++cursor_;
+            pass(e, true);
             return {what::pubrel, false, number, e};
         }
+        if (e.qos == 0) {  // waited for an absent client: sent is over
+            step s{what::publish, false, number, e};
+            pass(e, true);
+            finish(cursor_ - 1);
+            return s;
+        }
         if (in_flight_ >= receive_maximum) return {};  // [MQTT-3.3.4-9] [MQTT-4.9.0-2]
+        if (bytes_max && in_flight_ && in_flight_bytes_ + std::uint64_t{e.size_64} * 64 > bytes_max) return {};
         if (!e.body) return {what::fetch, false, number, e};
         if (e.state == progress::waiting && e.body->expires_at_ms() != 0 && e.body->expires_at_ms() <= now) {
             step s{what::expired, false, number, e};  // [MQTT-3.3.2-5]
-            ++cursor_, ++in_flight_;
+            pass(e, true);
             finish(cursor_ - 1);
             return s;
         }
         if (e.state == progress::waiting && e.qos == 2 && stored && e.owed_lsn) return {};
-        ++in_flight_, ++cursor_;
+        pass(e, true);
         if (e.state == progress::waiting) {
             e.packet_id = new_id();
             if (e.qos == 2 && stored && e.at != 0) {
@@ -156,10 +167,11 @@ void outgoing::finish(std::uint32_t index) {
     entry& e = queue_[index];
     e.state = progress::over;
     e.body.reset();
-    bytes_ -= std::uint64_t{e.size_64} * 64;
+    auto const size = std::uint64_t{e.size_64} * 64;
+    bytes_ -= size;
     e.size_64 = 0;
     ++over_;
-    if (index < cursor_) --in_flight_;
+    if (index < cursor_) --in_flight_, in_flight_bytes_ -= size;
     trim();
     tell_load();
 }
@@ -195,7 +207,7 @@ std::vector<outgoing::taken> outgoing::take(std::uint32_t share, bool begun) {
 }
 
 void outgoing::detach() {
-    cursor_ = 0, in_flight_ = 0;
+    cursor_ = 0, in_flight_ = 0, in_flight_bytes_ = 0;
     scan_all();
     for (std::uint32_t i = 0; i < queue_.size(); ++i)
         if (queue_[i].at != 0) queue_[i].body.reset();

@@ -21,6 +21,7 @@ namespace airmail::session {
 /// Bounds of one session's queue; 0 = no limit. At the bound the newest message is dropped and counted by the caller.
 struct queue_limits {
     std::uint32_t messages = 1000, bytes = 4 << 20;
+    std::uint32_t in_flight_bytes = 0;   // sent and not acknowledged; one message always may, 0 = no limit
 };
 
 /// What we send. Owned by: the session; made with its first QoS 1 or 2 message.
@@ -45,7 +46,8 @@ public:
     std::optional<std::uint32_t> push(entry&& e, queue_limits const& bound);
     /// What to do next. Moves the cursor.
     /// @param receive_maximum of the client [MQTT-3.3.4-9]   @param stored the session is on disk   @param now stored clock
-    step next(std::uint16_t receive_maximum, bool stored, std::int64_t now);
+    /// @param bytes_max in flight at once, in steps of 64; 0 = no limit
+    step next(std::uint16_t receive_maximum, bool stored, std::int64_t now, std::uint32_t bytes_max = 0);
 
     /// The packet id of a storing entry is durable: what to send now (nothing when the client is not there to get it).
     step stored(std::uint32_t number);
@@ -121,6 +123,7 @@ private:
     entry* find(std::uint16_t packet_id, std::uint32_t& index);
     std::uint16_t new_id();
     void scan_all();
+    void pass(entry const& e, bool in_flight);
     void finish(std::uint32_t index);
     void trim();
 
@@ -128,7 +131,7 @@ private:
     std::uint32_t cursor_ = 0;      // index into queue_
     std::uint32_t in_flight_ = 0;   // entries before the cursor that are not over
     std::uint32_t over_ = 0;
-    std::uint64_t bytes_ = 0;
+    std::uint64_t bytes_ = 0, in_flight_bytes_ = 0;
     packet_ids ids_;
     bool scan_ids_ = false;         // ids in flight are no longer one run behind ids_,
     std::uint32_t scan_until_ = 0;  // until the entries below this number have left

@@ -82,6 +82,7 @@ public:
     std::uint16_t receive_maximum = 65535;       // of the client
     std::uint16_t keep_alive = 0;                // seconds in force, 0 = off
     std::uint16_t unanswered = 0;                // QoS 1, 2 PUBLISH read and not answered
+    std::uint16_t mount_bytes = 0;               // of every topic, not shown to this connection (mount_point)
     std::uint16_t listener = 0;                  // port of the last connection: its rules hold while the client is away
     codec::version protocol = codec::version::v5;
     bool stored : 1 = false;                     // a record of it is on disk
@@ -92,6 +93,7 @@ public:
     bool memory_level : 1 = false;               // its listener keeps nothing on disk
     bool problem_info : 1 = true;                // wants Reason Strings [MQTT-3.1.2-29]
     bool enhanced : 1 = false;                   // logged in by AUTH, and may do so again [MQTT-4.12.0-7]
+    bool queue_qos0 : 1 = false;                 // QoS 0 waits while the client is away
     bool each_copy : 1 = false;                  // overlapping subscriptions get a copy each [MQTT-3.3.4-5]
     bool paused_store : 1 = false, paused_quota : 1 = false, paused_rate : 1 = false;  // why its socket is not read
 

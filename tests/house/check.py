@@ -273,6 +273,33 @@ def setting_names(files, graph, sample):
     return bad
 
 
+def read_settings(files, graph, rows):
+    """Every row of the directive table that is marked as obeyed has a reader: its name stands as a text in some source but the
+    tables; and of the structs that carry settings onward (config::limits, handlers::listener_rules) no member is left lying."""
+    table = re.compile(r'broker/config/table_\w+\.cpp$')
+    text = '\n'.join(t for p, t in files.items() if p.endswith(CODE) and p.split('/')[0] in TOP and not table.search(p))
+    said = set(re.findall(r'"([a-z_0-9.]+)"', text))
+    bad = [f'{name} is marked as obeyed, and nothing reads it' for name, standing in rows if standing == 'obeyed' and name not in said]
+    for path, struct, mine, readers in (('broker/config/limits.hpp', 'limits', 'broker/config/', r'\bm\.'),
+                                        ('broker/handlers/peer.hpp', 'listener_rules', 'broker/listeners.cpp', r'(?:rules|rules\(\)|rules_)(?:\.|->)')):
+        if path not in files:
+            continue
+        others = '\n'.join(t for p, t in files.items() if p.endswith(CODE) and p.split('/')[0] in TOP and not p.startswith(mine))
+        bad += [f'{path}: {struct}::{m} is read nowhere' for m in members(files[path], struct) if not re.search(readers + m + r'\b', others)]
+    return bad
+
+
+def members(text, struct):
+    """Names of the data members of a struct written one a line, several with commas."""
+    body = text[text.index('struct ' + struct + ' {'):]
+    names = []
+    for line in body[:body.index('\n};')].split('\n')[1:]:
+        line = re.sub(r'\{[^}]*\}', '', line.split('//')[0])
+        m = re.match(r'\s+[\w:]+ (\w[^();]*);', line)
+        names += [re.match(r'\w+', part).group(0) for part in re.split(r',\s*', m.group(1))] if m else []
+    return names
+
+
 def sample_file(root, sample, update):
     path = os.path.join(root, 'examples/config/full.conf')
     if update:
@@ -305,7 +332,8 @@ def main():
     graph = includes(files)
     failed = False
     checks = [(c.__name__, c(files, graph)) for c in (arrows, written_from_the_root, cycles, pure, asio_is_linked, unfinished, sleeping, readmes, header_guards, metric_names)]
-    checks += [('setting_names', setting_names(files, graph, sample)), ('sample_file', sample_file(root, sample, '--update' in sys.argv)), ('other_samples', other_samples(root, tool))]
+    rows = [tuple(line.split('\t')) for line in subprocess.run([tool, 'rows'], capture_output=True, text=True, check=True).stdout.splitlines()]
+    checks += [('read_settings', read_settings(files, graph, rows)), ('setting_names', setting_names(files, graph, sample)), ('sample_file', sample_file(root, sample, '--update' in sys.argv)), ('other_samples', other_samples(root, tool))]
     for name, bad in checks:
         print(f'{"ok  " if not bad else "FAIL"} {name}')
         for line in bad:

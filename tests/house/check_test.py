@@ -59,6 +59,14 @@ class Checks(unittest.TestCase):
         sample = '# x\n# (true or false; default true)\n#yes_such true\n'
         self.assertEqual(len(check.setting_names(files, {}, sample)), 2)
 
+    def test_settings_that_nothing_reads_are_found(self):
+        files = {'broker/config/table_x.cpp': '"unread" "read"', 'broker/net/a.cpp': 'c.flag("read");', 'tests/a.cpp': 'c.flag("unread")'}
+        self.assertEqual(check.read_settings(files, {}, [('unread', 'obeyed'), ('read', 'obeyed'), ('not_yet', 'later')]), ['unread is marked as obeyed, and nothing reads it'])
+
+    def test_members_of_settings_that_nothing_reads_are_found(self):
+        files = {'broker/config/limits.hpp': 'struct limits {\n    std::uint32_t used = 1, lying{2};  // x\n    bool other = false;\n};\n', 'broker/listeners.cpp': 'r.x = m.used; m.other;'}
+        self.assertEqual(check.read_settings(files, {}, []), ['broker/config/limits.hpp: limits::lying is read nowhere'])
+
 
 if __name__ == '__main__':
     unittest.main()

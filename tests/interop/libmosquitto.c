@@ -12,6 +12,8 @@ struct client {
     int connected, present, subscribed, published;
     char got[32][32];
     int qos[32], count, read;
+    char seen[100];   /* of an exchange: how often each number came */
+    int exchanging, came;
 };
 
 static int failed = 0, port, version;
@@ -41,6 +43,12 @@ static void on_publish(struct mosquitto *m, void *me, int mid, int rc, const mos
 static void on_message(struct mosquitto *m, void *me, const struct mosquitto_message *x, const mosquitto_property *p) {
     struct client *c = me;
     (void)m, (void)p;
+    if (c->exchanging) {
+        int const n = atoi(x->payload ? x->payload : "-1");   /* libmosquitto ends payloads with a zero */
+        if (n >= 0 && n < 100) ++c->seen[n];
+        ++c->came;
+        return;
+    }
     if (c->count == 32 || x->payloadlen > 31) return;
     memcpy(c->got[c->count], x->payload ? x->payload : "", (size_t)x->payloadlen);
     c->qos[c->count++] = x->qos;
@@ -55,9 +63,10 @@ static int until(const int *what, int from) {
     return *what;
 }
 
-static struct client *enter(const char *name, int clean) {
+static struct client *come(const char *name, int clean, int exchanging) {
     char id[64];
     struct client *c = calloc(1, sizeof *c);
+    c->exchanging = exchanging;   /* before the first packet: what waited comes with CONNACK */
     mosquitto_property *props = NULL;
     snprintf(id, sizeof id, "lib-%s-%s", name, word);
     c->m = mosquitto_new(id, clean, c);  /* with 5 it is Clean Start, and how long the session lives is said apart */
@@ -78,6 +87,8 @@ static struct client *enter(const char *name, int clean) {
     until(&c->connected, 0);
     return c;
 }
+
+static struct client *enter(const char *name, int clean) { return come(name, clean, 0); }
 
 static void leave(struct client *c) {
     mosquitto_disconnect(c->m);
@@ -144,6 +155,44 @@ static void walk(void) {
     leave(a);
 }
 
+/* Rounds of a hundred: fifty at QoS 0 to 2 while the subscriber is there, fifty at QoS 1 and 2 while it is away; then its session
+ * resumes. Each comes exactly once. AIRMAIL_LONG=1: many rounds. */
+static void exchange(void) {
+    int const rounds = getenv("AIRMAIL_LONG") ? 50 : 1;
+    int good, r, i;
+    char seen[100], text[16];
+    struct client *a = enter("x", 1), *keeper = NULL;
+    good = a->connected == 1;
+    for (r = 0; r < rounds && good; ++r) {
+        memset(seen, 0, sizeof seen);
+        for (int part = 0; part < 2; ++part) {
+            if (part) leave(keeper);   /* away: these wait */
+            else if (r == 0) keeper = come("xk", 0, 1), good = keeper->connected == 1 && subscribe(keeper, "lib/long", 2);
+            for (i = 0; i < 50; ++i) {
+                snprintf(text, sizeof text, "%d", part * 50 + i);
+                good &= publish(a, "lib/long", text, part ? 1 + i % 2 : i % 3, 0);
+            }
+            if (part) {
+                keeper = come("xk", 0, 1);
+                good &= keeper->connected == 1 && keeper->present;
+            }
+            while (keeper->came < 50 && good) {
+                int const before = keeper->came;
+                if (until(&keeper->came, before) == before) good = 0;
+            }
+            good &= keeper->came == 50;
+            for (i = 0; i < 100; ++i) seen[i] += keeper->seen[i];
+            memset(keeper->seen, 0, sizeof keeper->seen);
+            keeper->came = 0;
+        }
+        for (i = 0; i < 100; ++i) good &= seen[i] == 1;
+    }
+    check("long exchange, each message once over many resumed sessions", good && r == rounds);
+    if (keeper) leave(keeper);
+    leave(enter("xk", 1));
+    leave(a);
+}
+
 int main(int argc, char **argv) {
     if (argc != 2 && argc != 6) return 2;
     port = atoi(argv[1]);
@@ -154,6 +203,7 @@ int main(int argc, char **argv) {
         word = i ? "5" : "3.1.1";
         if (argc == 2) {
             walk();
+            exchange();
             continue;
         }
         struct client *d = enter("device", 1);

@@ -18,11 +18,8 @@ if [ "$library" = paho_c ]; then
     "$program" "tcp://127.0.0.1:$plain" || failed=1
     # shellcheck disable=SC2086
     "$program" "ssl://localhost:$tls" $device || failed=1
-    # Open (README.md): now and then a retained message is not handed over there.
-    if [ -n "${AIRMAIL_LONG:-}" ]; then
-        echo "over WebSocket"
-        "$program" "ws://127.0.0.1:$ws/mqtt" || failed=1
-    fi
+    echo "over WebSocket"
+    "$program" "ws://127.0.0.1:$ws/mqtt" || failed=1
 else
     "$program" "$plain" || failed=1
     # shellcheck disable=SC2086

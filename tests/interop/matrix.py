@@ -11,7 +11,7 @@ CLIENTS = [
     ("mosquitto", "mosquitto_pub, _sub"), ("libmosquitto", "libmosquitto"), ("paho_c", "Paho C"), ("paho_c/WebSocket", "Paho C, ws"), ("paho", "Paho Python"),
     ("mqttjs/tcp", "MQTT.js, TCP"), ("mqttjs/ws", "MQTT.js, ws"), ("mqttjs/wss", "MQTT.js, wss"),
 ]
-FEATURES = [("QoS 0", r"QoS 0"), ("QoS 1", r"QoS 1"), ("QoS 2", r"QoS 2"), ("retained", r"retained"), ("will", r"will"), ("resume, queued", r"session resumes"), ("mTLS", r"TLS with a client cert")]
+FEATURES = [("QoS 0", r"QoS 0"), ("QoS 1", r"QoS 1"), ("QoS 2", r"QoS 2"), ("retained", r"retained"), ("will", r"will"), ("resume, queued", r"session resumes"), ("exchange", r"long exchange"), ("mTLS", r"TLS with a client cert")]
 VERSIONS = {"mqttv311": "3.1.1", "3.1.1": "3.1.1", "mqttv5": "5", "5": "5"}
 
 

@@ -46,6 +46,26 @@ for v in mqttv311 mqttv5; do
     stop_broker KILL; start_broker
     same "$v session resumes with its queue, over a power cut too" "$(mosquitto_sub $(here) -V $v -c $expiry -i "keeper-$v" -q 2 -t queue/$v -C 3 -W 20 | sort | tr '\n' ,)" "while away 1,while away 2,while away 3,"
 
+    # At each QoS ten while the subscriber is there and ten while it is away; then its session resumes. AIRMAIL_LONG=1: many rounds.
+    rounds=1; [ -n "${AIRMAIL_LONG:-}" ] && rounds=30
+    wrong=
+    for round in $(seq $rounds); do
+        for qos in 0 1 2; do
+            hears "long-$v-$qos" "$dir/there" $(here) -V $v -c $expiry -q 2 -t long/$qos -C 10 -W 20
+            seq 1 10 | mosquitto_pub $(here) -V $v -q $qos -t long/$qos -l
+            wait $heard
+            within 20 absent "long-$v-$qos"
+            last=10; : > "$dir/away"
+            if [ $qos != 0 ]; then   # QoS 0 waits for nobody
+                last=20
+                seq 11 20 | mosquitto_pub $(here) -V $v -q $qos -t long/$qos -l
+                mosquitto_sub $(here) -V $v -c $expiry -i "long-$v-$qos" -q 2 -t long/$qos -C 10 -W 20 > "$dir/away"
+            fi
+            [ "$(cat "$dir/there" "$dir/away" | sort -n | tr '\n' ,)" = "$(seq 1 $last | tr '\n' ,)" ] || wrong="$wrong round $round QoS $qos: $(cat "$dir/there" "$dir/away" | tr '\n' ,);"
+        done
+    done
+    same "$v long exchange, each message once over many resumed sessions" "$wrong" ""
+
     hears sn-1 "$dir/out" $(as sn-1) -V $v -q 1 -t devices/sn-1/command -C 1 -W 20
     mosquitto_pub $(here) -q 1 -t devices/sn-1/command -m "for sn-1"
     wait $heard

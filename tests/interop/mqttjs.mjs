@@ -80,6 +80,36 @@ async function walk (version) {
   for (const c of [a, b]) await c.endAsync()
 }
 
+// Rounds of a hundred: fifty at QoS 0 to 2 while the subscriber is there, fifty at QoS 1 and 2 while it is away; then its session
+// resumes. Each comes exactly once. AIRMAIL_LONG=1: many rounds.
+async function exchange (version) {
+  const word = version === 5 ? '5' : '3.1.1'
+  const rounds = process.env.AIRMAIL_LONG ? 100 : 3
+  const options = version === 5 ? { clean: false, properties: { sessionExpiryInterval: 3600 } } : { clean: false }
+  const a = await open(`x-${word}`, version)
+  const all = async (k) => {
+    const end = Date.now() + 20000
+    while (k.got.length < 50 && Date.now() < end) await new Promise(resolve => setTimeout(resolve, 5))
+    return k.got.splice(0).map(Number)
+  }
+  let k = await resume(`xk-${word}`, version, options)
+  await k.c.subscribeAsync('long', { qos: 2 })
+  let good = true
+  for (let r = 0; r < rounds && good; r++) {
+    for (let i = 0; i < 50; i++) await a.publishAsync('long', String(i), { qos: i % 3 })
+    const seen = await all(k)
+    await k.c.endAsync()
+    for (let i = 50; i < 100; i++) await a.publishAsync('long', String(i), { qos: 1 + i % 2 })
+    k = await resume(`xk-${word}`, version, options)
+    seen.push(...await all(k))
+    good = k.present() === true && seen.sort((x, y) => x - y).join() === [...Array(100).keys()].join()
+  }
+  check(`${word} long exchange, each message once over many resumed sessions`, good)
+  await k.c.endAsync()
+  await (await open(`xk-${word}`, version, { clean: true })).endAsync()
+  await a.endAsync()
+}
+
 async function device (version) {
   const word = version === 5 ? '5' : '3.1.1'
   const keys = { cert: readFileSync(`${dir}/sn-1.crt`), key: readFileSync(`${dir}/sn-1.key`) }
@@ -110,6 +140,7 @@ try {
     console.log(`over ${name}`)
     way = one
     for (const version of [4, 5]) await walk(version)
+    for (const version of [4, 5]) await exchange(version)
     for (const version of [4, 5]) await device(version)
     await properties()
   }

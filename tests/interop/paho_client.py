@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Eclipse Paho 1.6 for Python against airmaild: 3.1.1 and 5, QoS 0-2, retained, will, session resume, TLS, reason codes."""
+import os
 import queue
 import socket
 import sys
@@ -108,6 +109,30 @@ def walk(version, word):
         one.leave()
 
 
+def exchange(version, word):
+    """Rounds of a hundred: fifty at QoS 0 to 2 while the subscriber is there, fifty at QoS 1 and 2 while it is away; then its session
+    resumes. Each comes exactly once. AIRMAIL_LONG=1: many rounds."""
+    rounds = 100 if os.environ.get("AIRMAIL_LONG") else 3
+    a = Client(f"x-{word}", version)
+    good, keeper = True, Client(f"xk-{word}", version, clean=False, expiry=3600)
+    keeper.subscribe("long", 2)
+    for _ in range(rounds):
+        seen = []
+        for i in range(50):
+            a.publish("long", str(i), i % 3)
+        seen += [int(keeper.receive().payload) for _ in range(50)]
+        keeper.leave()
+        for i in range(50, 100):
+            a.publish("long", str(i), 1 + i % 2)
+        keeper = Client(f"xk-{word}", version, clean=False, expiry=3600)
+        seen += [int(keeper.receive().payload) for _ in range(50)]
+        good = good and bool(keeper.present) and sorted(seen) == list(range(100)) and keeper.messages.empty()
+    check(f"{word} long exchange, each message once over many resumed sessions", good)
+    keeper.leave()
+    Client(f"xk-{word}", version).leave()
+    a.leave()
+
+
 def device(version, word):
     d = Client("sn-1", version, clean=False, expiry=3600, device="sn-1")
     operator = Client(f"op-{word}", version)
@@ -137,6 +162,8 @@ def properties():
 
 walk(mqtt.MQTTv311, "3.1.1")
 walk(mqtt.MQTTv5, "5")
+exchange(mqtt.MQTTv311, "3.1.1")
+exchange(mqtt.MQTTv5, "5")
 device(mqtt.MQTTv311, "3.1.1")
 device(mqtt.MQTTv5, "5")
 properties()

@@ -57,16 +57,100 @@ private:
     int fd_;
 };
 
+/// WebSocket by hand over plain TCP. What is said at once leaves as a message of two frames, so that frames and packets never
+/// begin and end together. [MQTT-6.0.0-2]
+class websocket final : public transport {
+public:
+    explicit websocket(std::uint16_t port) : way_{port} {
+        static constexpr std::string_view request = "GET /mqtt HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                                                    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n";
+        way_.send(byte_view{reinterpret_cast<std::uint8_t const*>(request.data()), request.size()});
+        static constexpr std::string_view end = "\r\n\r\n";
+        for (;;) {
+            auto const at = std::search(raw_.begin(), raw_.end(), end.begin(), end.end());
+            if (at != raw_.end()) {
+                if (std::string_view{reinterpret_cast<char const*>(raw_.data()), raw_.size()}.substr(0, 12) != "HTTP/1.1 101") throw std::runtime_error("the broker refuses the WebSocket");
+                raw_.erase(raw_.begin(), at + static_cast<std::ptrdiff_t>(end.size()));
+                return;
+            }
+            auto const before = raw_.size();
+            if (!way_.receive(raw_, std::chrono::seconds(10)) || raw_.size() == before) throw std::runtime_error("the broker does not answer the WebSocket's request");
+        }
+    }
+    void send(byte_view b) override {
+        auto const half = b.size() / 2;
+        bytes frames;
+        append(frames, 0x02, b.first(half));
+        append(frames, 0x80, b.subspan(half));
+        way_.send(frames);
+    }
+    bool receive(bytes& to, std::chrono::milliseconds within) override {
+        auto const until = std::chrono::steady_clock::now() + within;
+        for (;;) {
+            auto const before = to.size();
+            bool const open = take_frames(to);
+            if (to.size() > before) return true;
+            if (!open) return false;
+            auto const left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+            if (left.count() <= 0) return true;
+            if (!way_.receive(raw_, left)) return false;
+        }
+    }
+    void cut() override { way_.cut(); }
+
+private:
+    static void append(bytes& to, std::uint8_t first, byte_view payload) {
+        to.push_back(first);
+        if (payload.size() < 126) to.push_back(static_cast<std::uint8_t>(0x80 | payload.size()));
+        else {
+            bool const wide = payload.size() > 65535;
+            to.push_back(wide ? 0xFF : 0xFE);
+            for (int shift = wide ? 56 : 8; shift >= 0; shift -= 8) to.push_back(static_cast<std::uint8_t>(std::uint64_t{payload.size()} >> shift));
+        }
+        static constexpr std::uint8_t key[] = {0x12, 0x34, 0x56, 0x78};
+        to.insert(to.end(), key, key + 4);
+        for (std::size_t i = 0; i < payload.size(); ++i) to.push_back(payload[i] ^ key[i % 4]);
+    }
+    /// Payloads of whole frames. False at a close frame.
+    bool take_frames(bytes& to) {
+        std::size_t at = 0;
+        bool open = true;
+        for (;;) {
+            auto const rest = byte_view{raw_}.subspan(at);
+            if (rest.size() < 2) break;
+            std::size_t size = rest[1] & 0x7F, head = 2;
+            if (size >= 126) {
+                head = size == 126 ? 4 : 10;
+                if (rest.size() < head) break;
+                size = 0;
+                for (std::size_t i = 2; i < head; ++i) size = size << 8 | rest[i];
+            }
+            if (rest.size() < head + size) break;
+            if ((rest[0] & 0x0F) == 8) {
+                open = false;
+                break;
+            }
+            if ((rest[0] & 0x0F) < 3) to.insert(to.end(), rest.begin() + static_cast<std::ptrdiff_t>(head), rest.begin() + static_cast<std::ptrdiff_t>(head + size));
+            at += head + size;
+        }
+        raw_.erase(raw_.begin(), raw_.begin() + static_cast<std::ptrdiff_t>(at));
+        return open;
+    }
+    tcp way_;
+    bytes raw_;
+};
+
 }
 
 std::unique_ptr<transport> open_transport(std::uint16_t port) {
     if (chosen() == "tcp") return std::make_unique<tcp>(port);
-    throw std::invalid_argument("AIRMAIL_WIRE=" + chosen() + " is not a transport this program knows (tcp)");
+    if (chosen() == "websocket") return std::make_unique<websocket>(port);
+    throw std::invalid_argument("AIRMAIL_WIRE=" + chosen() + " is not a transport this program knows (tcp, websocket)");
 }
 
-std::string transport_listener(std::uint16_t port) { return "listener " + std::to_string(port) + " 127.0.0.1\n"; }
-
-namespace {
+std::string transport_listener(std::uint16_t port) {
+    return "listener " + std::to_string(port) + " 127.0.0.1\n" + (chosen() == "websocket" ? "protocol websockets\n" : "");
+}
 
 /// A port that was free a moment ago.
 std::uint16_t some_port() {
@@ -78,8 +162,6 @@ std::uint16_t some_port() {
     ::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size);
     ::close(fd);
     return ntohs(at.sin_port);
-}
-
 }
 
 wire_end& wire_end::says(bytes const& b) {

@@ -1,7 +1,7 @@
 #pragma once
 // A whole broker in this process, spoken to in bytes over real sockets. What a client sends and expects is written by hand
-// (packet_bytes.hpp, hand_made.hpp); the transport below the bytes is chosen by AIRMAIL_WIRE: `tcp` (the default), or another
-// name known to open_transport().
+// (packet_bytes.hpp, hand_made.hpp); the transport below the bytes is chosen by AIRMAIL_WIRE: `tcp` (the default) or
+// `websocket`.
 //
 //   wire w;
 //   auto& a = w.client();
@@ -33,6 +33,8 @@ public:
 std::unique_ptr<transport> open_transport(std::uint16_t port);
 /// The configuration lines of a listener for that transport.
 std::string transport_listener(std::uint16_t port);
+/// A port that was free a moment ago, for a second listener.
+std::uint16_t some_port();
 
 /// One client. Every method fails the test (REQUIRE) rather than returning an error.
 class wire_end {
@@ -72,6 +74,8 @@ public:
     ~wire();
     /// A new connection that has said nothing yet.
     wire_end& client() { return ends_.emplace_back(port_); }
+    /// The same at another listener of the same transport.
+    wire_end& client_at(std::uint16_t port) { return ends_.emplace_back(port); }
     /// A new connection whose CONNECT is refused with that reason code.
     void refuses(std::string_view connect, std::string_view code);
     /// One that has said CONNECT and heard CONNACK 0. `how`: `05 02 0000 []`, what stands between name and client id.

@@ -94,6 +94,7 @@ TEST_CASE("[MQTT-2.2.1-5] PUBACK, PUBREC, PUBREL and PUBCOMP repeat the identifi
     auto &a = w.client("a"), &b = w.client("b");
     b.says("82[0001 [] <t> 02]").hears("90[0001 [] 02]");
     a.says("32[<t> 1234 [] 'x']").hears("40[1234]");
+    a.says("32[<nobody> 0BCD [] 'x']").hears("40[0BCD 10 ..]");
     a.says("34[<t> FFFF [] 'y']").hears("50[FFFF]").says("62[FFFF]").hears("70[FFFF]");
     auto const one = b.next(), two = b.next();
     auto const id = packet_pattern::hex(byte_view{two}.subspan(5, 2)).substr(0, 2);

@@ -4,6 +4,7 @@
 #include "tests/e2e/mosquitto/pair.hpp"
 #include "tests/support/certs.hpp"
 
+#include <functional>
 #include <set>
 
 using namespace airmail::testing;
@@ -29,6 +30,7 @@ struct two_brokers {
                 REQUIRE_MESSAGE(far.said().find("in use") != std::string::npos, far.said());
                 continue;
             }
+            if (before_near) before_near();
             REQUIRE_MESSAGE(near.start(near_text, near_port), near.said());
             return;
         }
@@ -59,6 +61,7 @@ struct two_brokers {
     daemon_process near, far;
     std::uint16_t near_port = 0, far_port = 0, door = 0;
     std::string near_text, far_text;
+    std::function<void()> before_near;   // the far broker is up
     std::vector<std::unique_ptr<blocking_client>> clients;
 };
 
@@ -195,15 +198,33 @@ TEST_CASE("the state of a bridge is told on both sides, retained, and 0 when it 
     CHECK(gone->payload == "0");
 }
 
-// Skipped: the bridge connects by TLS and by key, but what is published in that moment was not seen to arrive.
-TEST_CASE("a bridge by TLS checks the other broker's certificate, one by a pre-shared key needs the key" * doctest::skip()) {
+TEST_CASE("what is published the moment our broker accepts is kept for a bridge that has not connected yet") {
+    if (!mosquitto_installed()) { MESSAGE("mosquitto is not installed"); return; }
+    // Not once: a start in which the publisher is late proves nothing.
+    for (int round = 0; round < 5; ++round) {
+        two_brokers b{kind::airmail};
+        blocking_client* there = nullptr;
+        b.before_near = [&] { there = &b.client(b.far_port, "sub", "a/#"); };
+        b.up("topic a/# out 1\n");
+        blocking_client here{20s};
+        REQUIRE(here.connect(to_port(b.near_port, "pub")).has_value());
+        REQUIRE(here.publish({.topic = "a/x", .payload = "at once", .qos = 1}).has_value());
+        auto const m = there->receive();
+        REQUIRE_MESSAGE(m.has_value(), b.near.said() << b.far.said());
+        CHECK(m->payload == "at once");
+    }
+}
+
+TEST_CASE("a bridge by TLS checks the other broker's certificate, one by a pre-shared key needs the key") {
     if (!mosquitto_installed()) { MESSAGE("mosquitto is not installed"); return; }
     certs ours, strangers;
     auto const tls = "certfile " + ours.server().certificate + "\nkeyfile " + ours.server().key + "\nallow_anonymous true\n";
     auto const carries = [](std::string const& bridge, std::string const& listener, std::string const& global = "") {
         two_brokers b{kind::airmail};
+        blocking_client* sub = nullptr;
+        b.before_near = [&] { sub = &b.client(b.far_port, "sub", "a/#"); };
         b.up("topic a/# out 1\n" + bridge, listener, global);
-        auto& there = b.client(b.far_port, "sub", "a/#");
+        auto& there = *sub;
         auto& here = b.client(b.near_port, "pub", "nothing");
         REQUIRE(here.publish({.topic = "a/x", .payload = "p", .qos = 1}).has_value());
         if (b.near.said().find("cannot connect") == std::string::npos && there.receive(std::chrono::seconds(8)).has_value()) return std::string("yes");

@@ -167,7 +167,7 @@ TEST_CASE("include_dir reads *.conf in Mosquitto's order, each file on its own, 
 }
 
 TEST_CASE("a directive that security rests on is refused rather than ignored") {
-    for (auto const* line : {"plugin /x.so", "auth_plugin /x.so", "mount_point a/", "tls_engine pkcs11", "http_dir /x"})
+    for (auto const* line : {"plugin /x.so", "auth_plugin /x.so", "tls_engine pkcs11", "http_dir /x"})
         CHECK_MESSAGE(!parse_text(line).ok(), line);
     CHECK(parse_text("listener 1 ::1\nenable_proxy_protocol 0\n").ok());
     auto const c = parse_text("plugin /x.so\nplugin_opt_file y\n");
@@ -176,10 +176,10 @@ TEST_CASE("a directive that security rests on is refused rather than ignored") {
 }
 
 TEST_CASE("what is known but not obeyed is told once") {
-    auto const c = parse_text("autosave_interval 5\nautosave_interval 6\nupgrade_outgoing_qos true\n");
+    auto const c = parse_text("autosave_interval 5\nautosave_interval 6\nenable_control_api true\n");
     CHECK(c.ok());
     CHECK(says(c, "autosave_interval is accepted and ignored"));
-    CHECK(says(c, "upgrade_outgoing_qos is known but not yet obeyed"));
+    CHECK(says(c, "enable_control_api is known but not yet obeyed"));
     CHECK(!says(c, "\"d\""));
     CHECK(!parse_text("address h\n").ok());
 }
@@ -226,7 +226,7 @@ TEST_CASE("limits depend on the listener's kind, and a written Mosquitto directi
     CHECK(device_limits.topic_length == 512);
     CHECK(device_limits.packet == 256 * 1024);
     CHECK(device_limits.keepalive_s == 1200);
-    CHECK(device_limits.cap_v3_keepalive);
+    CHECK(!device_limits.refuse_v3_keepalive);
     CHECK(device_limits.filters == 64);
     CHECK(device_limits.session_expiry_s == 7 * 86400);
     auto const plain = config::limits_of(parse_text("listener 1 ::1\n").listeners()[0]);
@@ -234,7 +234,7 @@ TEST_CASE("limits depend on the listener's kind, and a written Mosquitto directi
     CHECK(plain.packet == 2 * 1024 * 1024);
     CHECK(plain.retained_per_identity == 25000);
     CHECK(plain.keepalive_s == 3600);
-    CHECK(!plain.cap_v3_keepalive);
+    CHECK(!plain.refuse_v3_keepalive);
     CHECK(plain.session_expiry_s == UINT32_MAX);
     CHECK(plain.receive_maximum_out == 20);
     CHECK(plain.connections == 0);
@@ -244,7 +244,7 @@ TEST_CASE("limits depend on the listener's kind, and a written Mosquitto directi
     CHECK(asked.receive_maximum_out == 65535);
     CHECK(asked.queue_messages == 0);
     CHECK(asked.keepalive_s == 60);
-    CHECK(asked.cap_v3_keepalive);
+    CHECK(asked.refuse_v3_keepalive);
     CHECK(asked.session_expiry_s == 60 * 86400);
     CHECK(asked.maximum_qos == 1);
     CHECK(asked.topic_levels == 5);
@@ -312,4 +312,16 @@ TEST_CASE("who speaks for others is said in one place, and a device listener mus
 TEST_CASE("files are not served by a WebSocket listener, and it says so") {
     CHECK(says(parse_text("listener 9001 127.0.0.1\nprotocol websockets\nhttp_dir /var/www\n"), "http_dir"));
     CHECK_FALSE(parse_text("listener 9001 127.0.0.1\nprotocol websockets\nhttp_dir /var/www\n").ok());
+}
+
+TEST_CASE("mount_point and disable_client_cert_date_checks: wrong ones are refused, risky ones are told") {
+    auto const one = [](std::string const& lines) { return parse_text("listener 1 127.0.0.1\nallow_anonymous true\n" + lines); };
+    CHECK(one("mount_point site/\n").ok());
+    CHECK(says(one("mount_point site\n"), "mount_point does not end with /"));
+    CHECK(says(one("mount_point a/+/\n"), "mount_point: expected the beginning of topics, without + and #"));
+    CHECK(says(one("mount_point $SYS/\n"), "mount_point must not begin with $"));
+    std::string const device = "device_listener true\ncertfile c\nkeyfile k\ncafile a\n";
+    CHECK(says(parse_text("listener 1 127.0.0.1\n" + device + "mount_point a/\n"), "mount_point has no place on a device listener"));
+    CHECK(says(parse_text("listener 1 127.0.0.1\n" + device + "disable_client_cert_date_checks true\n"), "is not for device listeners"));
+    CHECK(says(one("certfile c\nkeyfile k\ncafile a\nrequire_certificate true\ndisable_client_cert_date_checks true\n"), "clients come in with certificates that have expired"));
 }

@@ -5,6 +5,7 @@
 #include "tests/unit/net/test_ca.hpp"
 
 #include <doctest/doctest.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 
 using namespace airmail;
@@ -211,4 +212,22 @@ TEST_CASE("a large packet in small TLS records is read to its end, though more o
     for (std::size_t at = 0; at < packet.size(); at += 999) REQUIRE(c.send(byte_view{packet}.subspan(at, std::min<std::size_t>(999, packet.size() - at))));
     CHECK(c.ping());
     CHECK(r.on_shard(0, [&] { return r.on(0).packets; }) == 2);
+}
+
+TEST_CASE("TCP options are those of the listener") {
+    descriptor const s{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    auto const of = [&](int level, int name) {
+        int value = -1;
+        socklen_t size = sizeof value;
+        ::getsockopt(s.get(), level, name, &value, &size);
+        return value;
+    };
+    set_options(s.get(), {.no_delay = false, .keepalive = std::chrono::seconds(48), .user_timeout = std::chrono::milliseconds(7000)});
+    CHECK(of(IPPROTO_TCP, TCP_NODELAY) == 0);
+    CHECK(of(SOL_SOCKET, SO_KEEPALIVE) == 1);
+    CHECK(of(IPPROTO_TCP, TCP_KEEPIDLE) == 48);
+    CHECK(of(IPPROTO_TCP, TCP_KEEPINTVL) == 12);
+    CHECK(of(IPPROTO_TCP, TCP_USER_TIMEOUT) == 7000);
+    set_options(s.get(), {});
+    CHECK(of(IPPROTO_TCP, TCP_NODELAY) != 0);
 }

@@ -92,6 +92,7 @@ struct rig {
     }
     void start() {
         network->start();
+        network->accept();
         for (auto& s : all) threads.emplace_back([&s] { s->run(); });
     }
     /// Runs `f` on a shard and waits for its answer.

@@ -188,6 +188,22 @@ TEST_CASE("bad client certificates are refused") {
     CHECK_FALSE(p.why.empty());
 }
 
+TEST_CASE("disable_client_cert_date_checks lets in who is out of time, and nobody else") {
+    tls_pair p;
+    p.settings.check_dates = false;
+    SUBCASE("expired") {
+        auto c = p.ca.issue("dev-1", {-7200, -3600});
+        p.make(&c);
+        CHECK_MESSAGE(p.shake(), p.why);
+    }
+    SUBCASE("of another CA") {
+        test::test_ca other{"other CA"};
+        auto c = other.issue("dev-1");
+        p.make(&c);
+        CHECK_FALSE(p.shake());
+    }
+}
+
 TEST_CASE("a certificate that the CRL does not name is accepted, and without a required one nobody needs any") {
     tls_pair p;
     SUBCASE("CRL of others") {

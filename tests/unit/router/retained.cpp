@@ -131,3 +131,27 @@ TEST_CASE("a variant is encoded once per way, and again for another message or t
     REQUIRE(later.has_value());
     CHECK(later->props.message_expiry == 2);  // rounded up: never "0 = expired" while it lives
 }
+
+TEST_CASE("retain_expiry_interval: what is older is not given any more, and is forgotten; $SYS has no age") {
+    retained r{{.messages = 10, .bytes = 1 << 20, .age_ms = 60'000}};
+    auto const at = [](std::string const& topic, std::int64_t when, std::int64_t expires = 0) {
+        storage::message_fields f;
+        f.topic = topic, f.retain = true, f.received_at_ms = when, f.expires_at_ms = expires;
+        f.payload = as_bytes(std::string_view{"x"});
+        return storage::message::make(f);
+    };
+    for (auto const& m : {at("old", 0), at("young", 30'000), at("its/own", 30'000, 40'000), at("$SYS/broker/version", 0)}) REQUIRE(r.set(m));
+    auto const given = [&](std::int64_t now) {
+        std::set<std::string> got;
+        for (auto const* filter : {"#", "$SYS/#"}) r.match(filter, now, 100, [&](storage::message_ptr const& m) { got.insert(std::string{m->topic()}); });
+        return got;
+    };
+    CHECK(given(39'999) == std::set<std::string>{"old", "young", "its/own", "$SYS/broker/version"});
+    CHECK(given(60'000) == std::set<std::string>{"young", "$SYS/broker/version"});
+    CHECK(r.size() == 4);
+    CHECK(r.sweep(60'000, 100) == 2);
+    CHECK(r.size() == 2);
+    CHECK(r.find("old") == nullptr);
+    CHECK(r.sweep(90'000, 1) + r.sweep(90'000, 1) + r.sweep(90'000, 1) + r.sweep(90'000, 1) + r.sweep(90'000, 1) + r.sweep(90'000, 1) == 1);   // a step at a time
+    CHECK(given(90'000) == std::set<std::string>{"$SYS/broker/version"});
+}

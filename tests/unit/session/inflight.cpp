@@ -178,3 +178,31 @@ TEST_CASE("incoming QoS 2 ids") {
     CHECK_FALSE(ids.remove(5));
     CHECK(ids.find(5) == incoming_ids::known::no);
 }
+
+TEST_CASE("bytes in flight are bounded, but one message may always leave") {
+    outgoing o;
+    for (int i = 0; i < 3; ++i) REQUIRE(o.push(of(1, std::string(1000, 'x')), wide));
+    auto const first = o.next(10, false, 0, 500);   // larger than the bound by itself
+    REQUIRE(first.kind == what::publish);
+    CHECK(o.next(10, false, 0, 500).kind == what::nothing);
+    CHECK(o.next(10, false, 0, 2500).kind == what::publish);
+    CHECK(o.next(10, false, 0, 2500).kind == what::nothing);
+    CHECK(o.acknowledged(first.e.packet_id).known);
+    CHECK(o.next(10, false, 0, 2500).kind == what::publish);
+    o.detach();
+    CHECK(o.next(10, false, 0, 1).kind == what::publish);   // a new connection begins at nothing
+}
+
+TEST_CASE("QoS 0 that waited leaves in its place, without a packet id, and is over") {
+    outgoing o;
+    for (std::uint8_t const q : {1, 0, 1}) REQUIRE(o.push(of(q), wide));
+    CHECK(o.next(1, true, 0).e.packet_id == 1);
+    auto const s = o.next(1, true, 0);   // Receive Maximum counts QoS 1 and 2 only
+    CHECK(s.kind == what::publish);
+    CHECK(s.e.qos == 0);
+    CHECK(s.e.packet_id == 0);
+    CHECK(o.next(1, true, 0).kind == what::nothing);
+    CHECK(o.size() == 2);
+    CHECK(o.acknowledged(1).known);
+    CHECK(o.next(1, true, 0).e.qos == 1);
+}
