@@ -232,7 +232,8 @@ std::shared_ptr<net::tls> https_tls(config::config const& c) {
     net::tls_settings t;
     t.certificate_file = c.text("http_certfile");
     t.key_file = c.text("http_keyfile");
-    t.request_certificate = t.require_certificate = false;
+    t.ca_file = c.text("http_cafile"), t.crl_file = c.text("http_crlfile");
+    t.request_certificate = !t.ca_file.empty(), t.require_certificate = false;
     t.strict_files = false;
     t.version_min = TLS1_2_VERSION;  // curl, browsers and small download stacks come here too
     auto made = net::tls::make(std::move(t));

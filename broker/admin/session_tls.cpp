@@ -1,4 +1,5 @@
 // Sessions over TLS: the same story on net::tls_stream, after the handshake.
+#include "acl/certificate.hpp"
 #include "broker/admin/door_keeper.hpp"
 #include "broker/admin/session_impl.hpp"
 #include "broker/net/tls_stream.hpp"
@@ -21,6 +22,9 @@ boost::asio::awaitable<void> tls_story(http_server::world w, stream_ptr stream, 
         shut();
         co_return;
     }
+    // Verified by the handshake, where http_cafile has asked for one. A name that is no device's opens nothing.
+    if (auto const* shown = SSL_get0_peer_certificate(stream->native()))
+        if (auto const device = acl::device_id(shown, {})) who.peer += " " + *device;
     co_await serve_connection<net::tls_stream>(w, stream, shut, std::move(who));
 }
 

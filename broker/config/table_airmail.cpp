@@ -44,6 +44,8 @@ constexpr directive rows[] = {
     {.name = "http_admin_bind", .where = all, .standard = "127.0.0.1", .doc = "Address on which dashboard, GraphQL and REST answer."},
     {.name = "http_certfile", .kind = path, .where = all, .standard = "", .doc = "Certificate of the HTTPS listener.", .reloadable = true},
     {.name = "http_keyfile", .kind = path, .where = all, .standard = "", .doc = "Key of it.", .reloadable = true},
+    {.name = "http_cafile", .kind = path, .where = all, .standard = "", .doc = "Devices may show a client certificate of these authorities to HTTPS: a firmware URL then opens for its own device only, and the DDI needs no token. Empty: nobody is asked.", .reloadable = true},
+    {.name = "http_crlfile", .kind = path, .where = all, .standard = "", .doc = "Revoked certificates of them.", .reloadable = true},
     {.name = "http_upload_max", .kind = size, .where = all, .standard = "4GiB", .doc = "Largest firmware image that can be uploaded.", .unit = "bytes", .reloadable = true},
     {.name = "http_graphql_rate", .kind = count, .where = all, .standard = "50", .doc = "GraphQL requests a second of one user, in bursts of four times that; an address may ask four times as often. 0 means no bound.", .unit = "requests/s", .most = 1'000'000},
     {.name = "http_graphql_depth", .kind = count, .where = all, .standard = "8", .doc = "Levels of fields in one GraphQL request.", .least = 1, .most = 64},

@@ -36,6 +36,13 @@ struct letter {
     bool wanted = false;                       // its row has been written: it may leave
 };
 
+/// A command of no campaign. `fault` is what `airmailctl device certify` wants wrong with it: duplicate, bad_hash, bad_signature, expired_url.
+struct custom_command {
+    std::string command, serial_no, campaign_id, command_id, params, fault;      // params: a JSON object, under the signature; may be empty
+    std::int64_t life_s = 3600;
+    release_info const* release = nullptr;
+};
+
 /// Owned by: the campaign plugin's lane.
 class command_mint {
 public:
@@ -55,6 +62,8 @@ public:
     void send_cancel(sdk::context& ctx, order const& o);
     void send_url(sdk::context& ctx, release_info const& r, order const& o);
     void send_report(sdk::context& ctx, std::string_view serial_no);
+    /// Signed like an update, with a sequence of the same row. Throws std::runtime_error.
+    void send_custom(sdk::context& ctx, custom_command const& c);
 
     /// Cached; nullptr when the firmware is gone.
     release_info const* release(sdk::context& ctx, std::string const& firmware_id);
@@ -62,6 +71,7 @@ public:
 private:
     std::string url_of(release_info const& r, order const& o, std::int64_t expires_s) const;
     std::uint64_t next_seq(sdk::context& ctx);
+    std::string compose(sdk::context& ctx, custom_command const& c);
     /// Thread-safe: reads keys only.
     void write(release_info const* r, letter& l) const;
     std::string envelope(char const* command, release_info const* r, order const& o, std::uint64_t seq, std::int64_t issued, std::int64_t expires,

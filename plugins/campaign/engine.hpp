@@ -68,6 +68,8 @@ public:
     /// Makes the rows of a new campaign and counts them.
     campaign_row prepare(campaign_row c, std::string_view who);
 
+    /// A command of no campaign, with one of the sequence that campaigns use too.
+    void say_custom(custom_command c, std::string const& firmware_id);
     bool connected(std::string_view serial) const { return presence_.contains(std::string{serial}); }
     settings const& set() const { return set_; }
 

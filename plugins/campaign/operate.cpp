@@ -156,4 +156,9 @@ campaign_row engine::retry(std::string const& id, std::string_view who, std::str
     });
 }
 
+void engine::say_custom(custom_command c, std::string const& firmware_id) {
+    if (!firmware_id.empty() && !(c.release = mint_.release(ctx, firmware_id))) throw kit::refusal{404, "campaign.no_firmware", "no firmware " + firmware_id};
+    mint_.send_custom(ctx, c);
+}
+
 }

@@ -1,5 +1,6 @@
 #include "plugins/campaign/plugin.hpp"
 
+#include "plugins/campaign/certify.hpp"
 #include "plugins/campaign/explain.hpp"
 #include "plugins/campaign/tables.hpp"
 #include "plugins/campaign/views.hpp"
@@ -44,6 +45,7 @@ sdk::declaration campaign_plugin::declare() {
     get("campaign.audit", "/api/v1/campaigns/{id}/audit", "Counts all rows anew and compares.");
     d.methods.push_back({"campaign.poisoned", "viewer", "GET", "/api/v1/poison", "Versions that campaigns have stopped themselves on, by model.", false});
     d.methods.push_back({"campaign.unpoison", "operator", "DELETE", "/api/v1/poison/{model}/{version}", "Somebody has looked: the version may be given again.", true});
+    d.methods.push_back({"campaign.say", "admin", "", "", "A command of no campaign, signed; for other plugins.", false});
     d.methods.push_back({"campaign.report", "admin", "", "", "What a device says of an update; for other plugins.", false});
     d.metrics = {{"airmail_campaign_commands_total", "update commands sent"}, {"airmail_campaign_stale_events_total", "statuses and evidence that changed nothing"},
                  {"airmail_campaign_unknown_requests_total", "devices/+/request with an unknown word"}, {"airmail_campaign_unknown_reports_total", "statuses about unknown campaigns"}};
@@ -60,7 +62,10 @@ sdk::verdict campaign_plugin::message(sdk::message_view const& m) {
         ctx.metric_add("airmail_campaign_unknown_requests_total", 1);
         return sdk::verdict::ok;
     }
-    engine_.request(id, what, command_id);
+    // A certification has no row of a campaign: its own plugin knows the command.
+    if (command_id.starts_with(certify_prefix))
+        ctx.call("certify.heard", kit::json_object{}.text("serial_no", id).text("what", "request").text("request", what).text("command_id", command_id).str(), [](int, std::string_view) {});
+    else engine_.request(id, what, command_id);
     return sdk::verdict::ok;
 }
 
@@ -74,6 +79,7 @@ void campaign_plugin::method(sdk::call_view const& c) {
         if (c.method == "campaign.report") return report(c.params, status);
         params p{c.params};
         auto verb = c.method.substr(c.method.find('.') + 1);
+        if (verb == "say") return say(p);
         if (verb == "create") return create(p, c, status);
         if (verb == "preview") return preview(p);
         if (verb == "revert") return revert(p, c, status);
@@ -120,6 +126,15 @@ void campaign_plugin::read_targets(params const& p, campaign_row& c) {
     c.allow_downgrade = p.flag("allow_downgrade").value_or(false);
 }
 
+/// Signed at upload is not enough: the key may have been revoked since.
+void campaign_plugin::trusted(std::string const& firmware_id) {
+    bool good = true;
+    try {
+        ctx.call("keys.check", kit::json_object{}.text("firmware_id", firmware_id).str(), [&](int status, std::string_view json) { good = status != 200 || json.find("false") == json.npos; });
+    } catch (sdk::error const&) {}                                 // no key list here: what the upload has checked holds
+    if (!good) throw refusal{409, "campaign.untrusted", "the release keys of today have not signed this image: sign and upload it again"};
+}
+
 std::string campaign_plugin::preview(params const& p) {
     campaign_row c;
     read_targets(p, c);
@@ -164,6 +179,7 @@ std::string campaign_plugin::create(params const& p, sdk::call_view const& call,
     c.status = "pending", c.stage = s.approval ? "awaiting_approval" : c.start_at > 0 ? "scheduled" : "draft";
     c.created_by = call.caller, c.created_at = c.updated_at = ctx.wall(), c.traceparent = call.traceparent;
     c.salt = static_cast<std::int64_t>(std::hash<std::string>{}(c.id) & 0x7fffffff);
+    trusted(c.firmware_id);
     auto made = engine_.prepare(std::move(c), call.caller);
     status = 201;
     if (p.flag("start").value_or(false) && !s.approval) made = engine_.launch(made.id, call.caller);
@@ -235,7 +251,7 @@ std::string campaign_plugin::poisoned() {
 
 std::string campaign_plugin::operate(std::string_view verb, params const& p, sdk::call_view const& call) {
     auto id = p.required("id"), reason = p.text("reason");
-    if (verb == "start") return campaign_json(engine_.launch(id, call.caller));
+    if (verb == "start") return trusted(load(p).firmware_id), campaign_json(engine_.launch(id, call.caller));
     if (verb == "approve") return campaign_json(engine_.approve(id, call.caller));
     if (verb == "deny") return campaign_json(engine_.deny(id, call.caller, reason));
     if (verb == "pause") return campaign_json(engine_.pause(id, call.caller, reason));
@@ -327,6 +343,23 @@ std::string campaign_plugin::audit(params const& p) {
     return kit::json_object{}.number("drift", drift).raw("stored", counters_json(c.n)).raw("recounted", counters_json(again)).str();
 }
 
+std::string campaign_plugin::say(params const& p) {
+    custom_command c;
+    c.command = p.required("command"), c.serial_no = p.required("serial_no"), c.campaign_id = p.text("campaign_id"), c.command_id = p.text("command_id"), c.fault = p.text("fault");
+    c.life_s = p.number("life_s", 3600, 1, 365 * 86'400);
+    if (p.find("params")) c.params = as_json(p, "params");
+    bool here = engine_.connected(c.serial_no);
+    engine_.say_custom(std::move(c), p.text("firmware_id"));
+    return kit::json_object{}.flag("connected", here).str();
+}
+
+/// Devices that poll have no session: somebody else says when they are here.
+void campaign_plugin::presence(campaign::report const& r) {
+    constexpr std::uint64_t no_session = std::uint64_t{1} << 62;
+    if (r.kind == "left") engine_.gone(r.serial_no, no_session);
+    else if (!engine_.connected(r.serial_no)) engine_.ready(r.serial_no, no_session);
+}
+
 std::string campaign_plugin::report(std::string_view json, int& status) {
     campaign::report r;
     std::pair<std::string_view, std::string*> const texts[] = {
@@ -344,6 +377,7 @@ std::string campaign_plugin::report(std::string_view json, int& status) {
     });
     if (!good) throw refusal{400, "campaign.bad_report", "not a report"};
     bool watch = false;
+    if (r.kind == "here" || r.kind == "left") return presence(r), R"({"watch":false})";
     status = engine_.take(r, watch);
     if (status == 404) ctx.metric_add("airmail_campaign_unknown_reports_total", 1);
     return watch ? R"({"watch":true})" : R"({"watch":false})";

@@ -33,6 +33,9 @@ private:
     std::string events(kit::params const& p, bool with_campaign);
     std::string audit(kit::params const& p);
     std::string report(std::string_view json, int& status);
+    void presence(campaign::report const& r);
+    std::string say(kit::params const& p);
+    void trusted(std::string const& firmware_id);
     campaign::campaign_row load(kit::params const& p);
     std::string serial_of(std::string const& device);
 

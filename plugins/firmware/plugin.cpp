@@ -3,7 +3,9 @@
 #include "plugins/kit/duration.hpp"
 #include "plugins/kit/json_out.hpp"
 #include "plugins/kit/row.hpp"
+#include "storage/firmware/files.hpp"
 #include "storage/firmware/ids.hpp"
+#include "storage/firmware/keys_json.hpp"
 #include "storage/firmware/release_manifest.hpp"
 #include "storage/firmware/semver.hpp"
 
@@ -80,6 +82,7 @@ sdk::declaration firmware_plugin::declare() {
     d.tables = {{"firmware", "firmware_id", true, {firmware_1}}};
     d.methods = {{"firmware.list", "viewer", "GET", "/api/v1/firmware", "Images, newest first.", false},
                  {"firmware.get", "viewer", "GET", "/api/v1/firmware/{id}", "One image.", false},
+                 {"firmware.trust", "admin", "", "", "The key list has changed; for other plugins.", false},
                  {"firmware.delete", "admin", "DELETE", "/api/v1/firmware/{id}", "Deletes an image no campaign needs.", true}};
     d.routes = {{"POST", "/api/v1/firmware", "operator", "file"}, {"GET", "/fw/{sha256}", "", ""}, {"HEAD", "/fw/{sha256}", "", ""}};
     d.metrics = {{"airmail_firmware_uploads_total", "images taken"}, {"airmail_firmware_uploads_refused_total", "images refused"}, {"airmail_firmware_downloads_total", "transfers begun"},
@@ -97,7 +100,28 @@ void firmware_plugin::configure() {
     auto ring = fw::url_key_ring::load_or_create(keys, ctx.wall() / 1000);
     if (!ring) throw std::runtime_error("ota_url_keys " + keys + ": " + ring.error().message());
     ring_ = std::move(*ring);
+    read_release_keys();
+    unsigned_allowed_ = ctx.option("ota_unsigned_firmware") == "allow";
+    if (release_keys_.keys.size() < release_keys_.threshold && !unsigned_allowed_)
+        ctx.log(sdk::level::warn, "ota_release_keys: fewer keys than ota_release_threshold; every upload will be refused");
+    rate_ = kit::size_option(ctx, "ota_transfer_rate", 0);
+    url_base_ = ctx.option("ota_url_base");
+    if (url_base_.empty()) url_base_ = "https://localhost:8443";
+    while (!url_base_.empty() && url_base_.back() == '/') url_base_.pop_back();
+}
+
+/// From ota_release_keys; without it from the key list, which may be replaced while we run.
+void firmware_plugin::read_release_keys() {
     auto list = ctx.option("ota_release_keys");
+    release_keys_ = {};
+    if (auto file = ctx.option("ota_keys"); list.empty() && !file.empty()) {
+        auto read = fw::read_small_file(file, fw::secrecy::anyone);
+        auto e = read ? fw::envelope::parse(*read) : fw::result<fw::envelope>(read.error());
+        auto known = e ? fw::verify_keys(*e, 0) : fw::result<fw::key_list>(e.error());
+        if (!known) throw std::runtime_error("ota_keys " + file + ": " + known.error().message());
+        release_keys_ = known->signers_of("release");
+        return;
+    }
     for (std::size_t at = 0; at < list.size();) {
         auto end = std::min(list.find(',', at), list.size());
         auto path = list.substr(at, end - at);
@@ -106,13 +130,6 @@ void firmware_plugin::configure() {
         release_keys_.keys.push_back(std::move(*key)), at = end + 1;
     }
     release_keys_.threshold = static_cast<std::size_t>(kit::count_option(ctx, "ota_release_threshold", 1, 1, 16));
-    unsigned_allowed_ = ctx.option("ota_unsigned_firmware") == "allow";
-    if (release_keys_.keys.size() < release_keys_.threshold && !unsigned_allowed_)
-        ctx.log(sdk::level::warn, "ota_release_keys: fewer keys than ota_release_threshold; every upload will be refused");
-    rate_ = kit::size_option(ctx, "ota_transfer_rate", 0);
-    url_base_ = ctx.option("ota_url_base");
-    if (url_base_.empty()) url_base_ = "https://localhost:8443";
-    while (!url_base_.empty() && url_base_.back() == '/') url_base_.pop_back();
 }
 
 void firmware_plugin::http(sdk::http_view const& r) {
@@ -190,6 +207,17 @@ bool firmware_plugin::revoked(std::string const& serial, std::string const& comm
     return cancelled || (rank >= 100 && !late);
 }
 
+/// A download of `airmailctl device certify`: told to it, and cut when it wants that.
+bool firmware_plugin::certification(sdk::http_view const& r, fw::url_grant const& g, bool& cut) {
+    auto at = r.headers.find("\nrange: ");
+    auto range = at == r.headers.npos ? std::string_view{} : r.headers.substr(at + 8, r.headers.find('\n', at + 8) - at - 8);
+    bool known = false;
+    ctx.call("certify.grant", kit::json_object{}.text("serial_no", g.device).text("command_id", g.command_id).text("range", range).str(), [&](int status, std::string_view json) {
+        known = status == 200, cut = json.find("true") != json.npos;
+    });
+    return known;
+}
+
 sdk::http_reply firmware_plugin::serve(sdk::http_view const& r) {
     std::string target{r.path};
     if (!r.query.empty()) (target += '?') += r.query;
@@ -200,10 +228,11 @@ sdk::http_reply firmware_plugin::serve(sdk::http_view const& r) {
     }
     if (auto space = r.peer.find(' '); space != r.peer.npos && r.peer.substr(space + 1) != grant->device)
         throw refusal{403, "firmware.url_other_device", "this URL is another device's"};
-    if (revoked(grant->device, grant->command_id)) throw refusal{410, "firmware.revoked", "the command has been withdrawn"};
     auto size = store_->size(grant->image);
+    bool cut = false, certified = grant->command_id.starts_with("certify-");
+    if (certified ? !certification(r, *grant, cut) : revoked(grant->device, grant->command_id)) throw refusal{410, "firmware.revoked", "the command has been withdrawn"};
     if (!size) throw refusal{404, "firmware.gone", "the image is gone"};
-    if (r.verb == "GET") {
+    if (r.verb == "GET" && !certified) {
         ctx.metric_add("airmail_firmware_downloads_total", 1);
         auto seen = kit::json_object{}.text("kind", "byte").text("serial_no", grant->device).text("command_id", grant->command_id).str();
         try {
@@ -213,7 +242,7 @@ sdk::http_reply firmware_plugin::serve(sdk::http_view const& r) {
     sdk::http_reply out;
     out.content_type = "application/octet-stream", out.file_path = store_->path_of(grant->image);
     out.etag = "\"" + fw::to_hex(grant->image) + "\"", out.revoke_token = grant->command_id;
-    out.rate_bytes_s = static_cast<std::uint64_t>(rate_), out.byte_budget = 3 * *size;
+    out.rate_bytes_s = static_cast<std::uint64_t>(rate_), out.byte_budget = cut ? *size / 3 : 3 * *size;
     return out;
 }
 
@@ -221,6 +250,7 @@ void firmware_plugin::method(sdk::call_view const& c) {
     kit::answer(ctx, c.handle, [&](int&) -> std::string {
         params p{c.params};
         if (c.method == "firmware.list") return list(p);
+        if (c.method == "firmware.trust") return read_release_keys(), "{}";
         if (c.method == "firmware.get") return get(p.required("id"));
         return remove(p.required("id"));
     });

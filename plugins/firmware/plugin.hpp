@@ -27,7 +27,9 @@ private:
     std::string take(sdk::http_view const& r, int& status);
     upload inspect(sdk::http_view const& r);
     sdk::http_reply serve(sdk::http_view const& r);
+    bool certification(sdk::http_view const& r, storage::firmware::url_grant const& g, bool& cut);
     bool revoked(std::string const& serial, std::string const& command_id);
+    void read_release_keys();
     std::string list(kit::params const& p);
     std::string get(std::string const& id);
     std::string remove(std::string const& id);

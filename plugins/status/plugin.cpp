@@ -23,17 +23,20 @@ sdk::verdict status_plugin::message(sdk::message_view const& m) {
     ctx.metric_add("airmail_status_received_total", 1);
     kit::json_object o;
     o.text("kind", "status").text("serial_no", id);
-    bool campaign = false, word = false;
+    bool campaign = false, word = false, ordered = false, certified = false;
     bool good = kit::each_field(m.payload, [&](std::string_view name, kit::field const& f) {
         if (name == "status" && f.is_string()) o.text("word", kit::clip(f.text, 64)), word = true;
         else if (name == "progress" || name == "bytes") o.number(name, std::max<std::int64_t>(f.integer().value_or(0), 0));
         else if (f.is_string() && std::find(passed.begin(), passed.end(), name) != passed.end())
-            o.text(name, kit::clip(f.text, 512)), campaign |= name == "campaign_id";
+            o.text(name, kit::clip(f.text, 512)), campaign |= name == "campaign_id", certified |= name == "campaign_id" && f.text.starts_with("certify-"), ordered |= name == "campaign_id" && f.text.starts_with("command-");
+        else if (name == "result") o.text("result", kit::clip(f.text, 4096));
     });
     if (!good || !campaign || !word) return passed_over(id, "airmail_status_invalid_total", "not a status"), sdk::verdict::ok;
     int status = 0;
     try {
-        ctx.call("campaign.report", o.str(), [&status](int s, std::string_view) { status = s; });
+        if (certified) o.text("what", "status");
+        // What no campaign has asked for has a room of its own.
+        ctx.call(certified ? "certify.heard" : ordered ? "command.report" : "campaign.report", o.str(), [&status](int s, std::string_view) { status = s; });
     } catch (sdk::error const& e) {
         if (e.code() != 2) throw;                                  // ENOENT: no campaign plugin; everything else is set aside
     }

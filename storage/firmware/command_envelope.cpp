@@ -2,6 +2,7 @@
 
 #include "storage/firmware/json_reader.hpp"
 
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 namespace airmail::storage::firmware {
@@ -27,6 +28,10 @@ std::string signed_command::to_json() const {
         o["size_bytes"] = size_bytes;
     }
     if (manifest_sha256 != digest256{}) o["manifest_sha256"] = to_hex(manifest_sha256);
+    if (!params.empty()) {
+        boost::system::error_code ec;
+        o["params"] = json::parse(params, ec);
+    }
     o["flags"] = json::object{{"force", force}, {"min_rate", min_rate_bytes_s}};
     return json::serialize(o);
 }
@@ -49,6 +54,7 @@ result<signed_command> signed_command::parse(std::string_view text) {
         if (c.version.empty()) in.fail();
     }
     if (in.has("manifest_sha256")) c.manifest_sha256 = in.digest("manifest_sha256");
+    if (in.has("params")) c.params = json::serialize(in.object("params"));
     if (in.has("flags")) {
         json_reader flags(in.object("flags"));
         c.force = flags.flag_or("force", false);

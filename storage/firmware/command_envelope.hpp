@@ -16,6 +16,7 @@ struct signed_command {
     digest256 sha256{};                        // whole file: the command's checksum
     std::uint64_t size_bytes = 0;
     digest256 manifest_sha256{};               // manifest_digest(); zero = none
+    std::string params;                        // of an operator's own command: a JSON object as text; empty = none
     bool force = false;
     std::uint64_t min_rate_bytes_s = 0;
 

@@ -98,4 +98,14 @@ device_bundle device_bundle::load(std::string const& path) {
     throw failure(missing ? exit_code::not_found : exit_code::refused, path + ": " + text.error().message());
 }
 
+device_bundle issue_bundle(certificate_authority& ca, std::string const& ca_directory, std::string const& serial, int days, std::string host, std::uint16_t port) {
+    auto const made = ca.issue_device(serial, days);
+    device_bundle b;
+    b.id = serial, b.host = std::move(host), b.port = port;
+    b.key_pem = made.key_pem, b.certificate_pem = made.certificate_pem, b.ca_pem = ca.certificate_pem();
+    if (auto keys = files::read_small_file(ca_directory + "/keys/keys.json", files::secrecy::anyone)) b.keys_json = *keys;
+    while (b.keys_json.ends_with('\n')) b.keys_json.pop_back();
+    return b;
+}
+
 }

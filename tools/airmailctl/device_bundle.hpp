@@ -23,4 +23,7 @@ struct device_bundle {
     static device_bundle load(std::string const& path);
 };
 
+/// A new certificate of this CA, and with it the key list that DIR/keys/keys.json holds, if there is one. Throws failure.
+device_bundle issue_bundle(certificate_authority& ca, std::string const& ca_directory, std::string const& serial, int days, std::string host, std::uint16_t port);
+
 }

@@ -77,23 +77,17 @@ void server(context const& c, server_options const& o) {
 }
 
 json::object one_device(certificate_authority& ca, device_options const& o, std::string const& serial, std::string const& out) {
-    auto const made = ca.issue_device(serial, o.days);
-    json::object v{{"device", serial}, {"serial", made.serial}};
+    json::object v{{"device", serial}};
     auto const stem = out + "/" + serial;
     if (o.bundle) {
-        device_bundle b;
-        b.id = serial;
-        b.host = o.host.empty() ? "localhost" : o.host;
-        b.port = static_cast<std::uint16_t>(o.port);
-        b.key_pem = made.key_pem;
-        b.certificate_pem = made.certificate_pem;
-        b.ca_pem = ca.certificate_pem();
-        if (auto keys = fw::read_small_file(o.dir + "/keys/keys.json", fw::secrecy::anyone)) b.keys_json = *keys;
-        while (!b.keys_json.empty() && b.keys_json.back() == '\n') b.keys_json.pop_back();
+        auto const b = issue_bundle(ca, o.dir, serial, o.days, o.host.empty() ? "localhost" : o.host, static_cast<std::uint16_t>(o.port));
         b.save(stem + ".pem");
+        v["serial"] = ca.list().back().serial;
         v["bundle"] = stem + ".pem";
     } else {
+        auto const made = ca.issue_device(serial, o.days);
         write_issued(made, stem);
+        v["serial"] = made.serial;
         v["certificate"] = stem + ".crt";
         v["key"] = stem + ".key";
     }

@@ -1,6 +1,7 @@
 // airmailctl device: the registry, and bundles that make a device ready to connect.
 
-#include "tools/airmailctl/commands/commands.hpp"
+#include "tools/airmailctl/commands/device_parts.hpp"
+#include "tools/airmailctl/device_bundle.hpp"
 #include "tools/airmailctl/show.hpp"
 
 #include <boost/json/array.hpp>
@@ -17,7 +18,7 @@ namespace {
 std::vector<column> const columns = {{"SERIAL", "serial_no"}, {"MODEL", "model"}, {"FIRMWARE", "current_firmware"}, {"STATUS", "status"}, {"REGISTRATION", "registration"}, {"LAST SEEN", "last_seen"}, {"TAGS", "tags"}};
 
 struct list_options { std::string model, status, version, tag, q, after; int limit = 50; };
-struct add_options { std::string serial, model; std::vector<std::string> tags; };
+struct add_options { std::string serial, model, bundle, ca_dir, host = "localhost"; int port = 8883, days = 3650; std::vector<std::string> tags; };
 struct serial_options { std::string serial, reason; };
 struct tag_options { std::string serial; std::vector<std::string> add, remove; };
 struct import_options { std::string file; };
@@ -75,6 +76,20 @@ void import(context const& c, import_options const& o) {
     if (!refused.empty()) throw trouble(exit_code::refused, std::to_string(refused.size()) + " lines were refused");
 }
 
+/// Registered first: a bundle of a device that the broker refuses would be a key in a drawer.
+void add(context const& c, add_options const& o) {
+    if (o.bundle.empty() != o.ca_dir.empty()) throw trouble(exit_code::usage, "--bundle FILE and --ca-dir DIR go together");
+    json::object body{{"serial_no", o.serial}, {"tags", json::value_from(o.tags)}};
+    if (!o.model.empty()) body["model"] = o.model;
+    auto v = c.broker().post("/api/v1/devices", body);
+    if (!o.bundle.empty()) {
+        auto ca = certificate_authority::open(o.ca_dir);
+        issue_bundle(ca, o.ca_dir, o.serial, o.days, o.host, static_cast<std::uint16_t>(o.port)).save(o.bundle);
+        v.as_object()["bundle"] = o.bundle;
+    }
+    print(c, v);
+}
+
 void add_reading(CLI::App& device, context& c) {
     command<list_options>(device, "list", "devices, by serial number", [](CLI::App& s, list_options& o) {
         s.add_option("--model", o.model, "only this model");
@@ -103,15 +118,18 @@ void add_device(CLI::App& app, context& c) {
     auto& device = *app.add_subcommand("device", "the registry of devices");
     device.require_subcommand(1);
     add_reading(device, c);
+    add_device_certify(device, c);
+    add_device_command(device, c);
     command<add_options>(device, "add", "register before it was ever seen (its certificate: airmailctl ca device)", [](CLI::App& s, add_options& o) {
         s.add_option("serial", o.serial, "serial number: 1-64 of A-Z a-z 0-9 . _ : -")->required();
         s.add_option("--model", o.model);
         s.add_option("--tag", o.tags, "repeatable");
-    }, [&c](add_options const& o) {
-        json::object body{{"serial_no", o.serial}, {"tags", json::value_from(o.tags)}};
-        if (!o.model.empty()) body["model"] = o.model;
-        print(c, c.broker().post("/api/v1/devices", body));
-    });
+        auto* bundle = s.add_option("--bundle", o.bundle, "writes all the device needs into this new file: key, certificate, CA, address, key list");
+        s.add_option("--ca-dir", o.ca_dir, "the CA's directory, for --bundle");
+        s.add_option("--host", o.host, "the broker's address in the bundle")->needs(bundle)->capture_default_str();
+        s.add_option("--port", o.port, "and its port")->needs(bundle)->capture_default_str();
+        s.add_option("--days", o.days, "life of the certificate")->needs(bundle)->capture_default_str();
+    }, [&c](add_options const& o) { add(c, o); });
     command<import_options>(device, "import", "many at once from a CSV file: serial_no,model,tags (tags separated by ;)", [](CLI::App& s, import_options& o) { s.add_option("file", o.file)->required(); },
         [&c](import_options const& o) { import(c, o); });
     for (auto [verb, doc] : {std::pair{"accept", "let a quarantined device in"}, {"block", "cut it off and keep it out"}})

@@ -1,0 +1,129 @@
+// Debian's swupdate takes an update, resumes a download that was cut, refuses a damaged image, and is stopped by a cancel.
+
+#include "tests/e2e/device_client/house.hpp"
+
+using namespace airmail::testing;
+
+namespace {
+
+bool here() {
+    bool const is = run({"sh", "-c", "command -v swupdate && command -v cpio"}).code == 0;
+    if (!is) MESSAGE("left out: swupdate or cpio is not installed (tools/setup --test)");
+    return is;
+}
+
+/// An image as swupdate wants it: a cpio of sw-description, its CMS signature and the payload.
+void make_image(house const& h, std::string const& version, std::size_t bytes) {
+    auto const dir = h.path("swu-" + version);
+    must({"sh", "-c", R"sh(set -e
+dir=$1; version=$2; bytes=$3; target=$4; mkdir -p "$dir"; cd "$dir"
+[ -e ../swu.key ] || openssl req -x509 -newkey rsa:2048 -nodes -keyout ../swu.key -out ../swu.crt -days 3650 -subj /CN=swu -addext extendedKeyUsage=emailProtection 2>/dev/null
+openssl enc -aes-128-ctr -K 00000000000000000000000000000001 -iv 00000000000000000000000000000000 -in /dev/zero 2>/dev/null | head -c "$bytes" > rootfs.img
+cat > sw-description <<END
+software = { version = "$version"; images: ( { filename = "rootfs.img"; device = "$target"; type = "raw"; sha256 = "$(sha256sum < rootfs.img | cut -c1-64)"; } ); }
+END
+openssl cms -sign -in sw-description -out sw-description.sig -signer ../swu.crt -inkey ../swu.key -outform DER -nosmimecap -binary
+printf 'sw-description\nsw-description.sig\nrootfs.img\n' | cpio -o -H crc 2>/dev/null > ../$version.swu)sh",
+          "make", dir, version, std::to_string(bytes), h.path("target")});
+}
+
+class ddi_house : public house {
+public:
+    ddi_house(std::string const& more, std::size_t bytes) : house("ota_ddi true\nota_ddi_poll 1s\nota_unsigned_firmware allow\n" + more) {
+        make_image(*this, "v1.1.0", bytes);
+        auto const said = ctl({"firmware", "upload", path("v1.1.0.swu"), "--version", "v1.1.0", "--model", "SW-1"});
+        REQUIRE_MESSAGE(said.code == 0, said.text);
+        firmware = json::parse(said.text.substr(said.text.find('{'))).at("firmware_id").as_string().c_str();
+    }
+    std::string root(std::string const& serial) const { return "https://localhost:" + std::to_string(broker.https_port()) + "/DEFAULT/controller/v1/" + serial; }
+    /// Registers it with a token, tells model and version as a device does, and writes swupdate's configuration.
+    void device(std::string const& serial) {
+        REQUIRE(ctl({"device", "add", serial, "--model", "SW-1"}).code == 0);
+        auto const made = broker.control("POST", "/api/v1/devices/" + serial + "/ddi-token", "{}");
+        REQUIRE_MESSAGE(made.code == 201, made.text);
+        token[serial] = json::parse(made.text).at("token").as_string().c_str();
+        auto const told = broker_process::curl({"--cacert", path("ca/ca.crt"), "-X", "PUT", "-H", "Authorization: TargetToken " + token[serial], "-H", "Content-Type: application/json", "-d",
+                                                R"({"mode":"merge","data":{"model":"SW-1","version":"v1.0.0"}})", root(serial) + "/configData"});
+        REQUIRE_MESSAGE(told.code == 200, told.text);
+        std::ofstream(path(serial + ".cfg")) << "globals: { verbose = true; loglevel = 5; public-key-file = \"" << path("swu.crt") << "\"; };\nsuricatta: { tenant = \"DEFAULT\"; id = \"" << serial
+            << "\"; url = \"https://localhost:" << broker.https_port() << "\"; polldelay = 1; retry = 20; retrywait = 1; cafile = \"" << path("ca/ca.crt") << "\"; targettoken = \"" << token[serial] << "\"; };\n";
+        std::ofstream(path("target"));
+    }
+    std::unique_ptr<device_process> swupdate(std::string const& serial, std::string const& confirm = {}) const {
+        auto const tmp = path(serial + ".tmp" + confirm);
+        must({"mkdir", "-p", tmp});
+        std::vector<std::string> args{"env", "TMPDIR=" + tmp, "swupdate", "-f", path(serial + ".cfg"), "-l", "5", "-k", path("swu.crt"), "-u", confirm.empty() ? "-p 1" : "-p 1 -c " + confirm};
+        return std::make_unique<device_process>(args, path(serial + ".log"));
+    }
+    bool installed() const { return text_of(path("target")) == text_of(path("swu-v1.1.0/rootfs.img")); }
+
+    std::string firmware;
+    std::map<std::string, std::string> token;
+};
+
+}
+
+TEST_CASE("swupdate: a whole update, success told after its restart, completed after probation") {
+    if (!here()) return;
+    ddi_house h("", 200'000);
+    h.device("sw-1");
+    h.campaign("one", h.firmware, "sw-1");
+    auto first = h.swupdate("sw-1");
+    if (!eventually([&] { return h.installed(); }, 40s)) FAIL(first->said() << h.broker.said());
+    first->end();
+    auto const second = h.swupdate("sw-1", "2");
+    if (!eventually([&] { return h.row("one", "sw-1", "status") == "completed"; }, 40s)) FAIL(h.row("one", "sw-1", "stage") << second->said() << h.broker.said());
+    CHECK(h.get("/api/v1/devices/sw-1").at("current_firmware") == "v1.1.0");
+}
+
+TEST_CASE("swupdate: the broker dies in the middle of the download; the rest is asked for by Range") {
+    if (!here()) return;
+    ddi_house h("ota_transfer_rate 256KiB\n", 1'500'000);
+    h.device("sw-2");
+    h.campaign("cut", h.firmware, "sw-2");
+    auto const d = h.swupdate("sw-2");
+    if (!eventually([&] { return h.row("cut", "sw-2", "status") == "downloading"; }, 40s)) FAIL(d->said() << h.broker.said());
+    ::poll(nullptr, 0, 1500);                                      // bytes flow meanwhile
+    h.broker.kill();
+    auto const why = h.broker.start_again();
+    REQUIRE_MESSAGE(why.empty(), why);
+    if (!eventually([&] { return h.installed(); }, 60s)) FAIL(d->said() << h.broker.said());
+    CHECK_MESSAGE(h.broker.get("/metrics").text.find("airmail_ddi_resumed_total 1") != std::string::npos, d->said());
+}
+
+TEST_CASE("swupdate: a damaged image is refused and the row has failed; a wrong token gets nothing") {
+    if (!here()) return;
+    ddi_house h("ota_retry_backoff 1h\nhttp_cafile {dir}/ca/ca.crt\n", 200'000);
+    h.device("sw-3");
+    CHECK(broker_process::curl({"--cacert", h.path("ca/ca.crt"), "-H", "Authorization: TargetToken wrong", h.root("sw-3")}).code == 401);
+    CHECK(broker_process::curl({"--cacert", h.path("ca/ca.crt"), h.root("sw-3")}).code == 401);
+    // A certificate of its own is as good as a token; another device's is not.
+    auto const own = h.bundle("sw-cert"), other = h.bundle("sw-other");
+    CHECK(broker_process::curl({"--cacert", h.path("ca/ca.crt"), "--cert", own, "--key", own, h.root("sw-cert")}).code == 200);
+    CHECK(broker_process::curl({"--cacert", h.path("ca/ca.crt"), "--cert", other, "--key", other, h.root("sw-cert")}).code == 401);
+    h.campaign("bad", h.firmware, "sw-3");
+    // The numbers are fixed at the first look; then the disk turns a bit.
+    auto const ask = [&](std::string const& url) { return broker_process::curl({"--cacert", h.path("ca/ca.crt"), "-H", "Authorization: TargetToken " + h.token["sw-3"], url}); };
+    auto const base = json::parse(ask(h.root("sw-3")).text);
+    auto const deployment = ask(base.at("_links").at("deploymentBase").at("href").as_string().c_str());
+    REQUIRE_MESSAGE(deployment.code == 200, deployment.text);
+    CHECK(deployment.text.size() < 1100);                          // Zephyr's buffer
+    auto const found = must({"find", h.path("data"), "-type", "f", "-size", "+190k", "-path", "*firmware*"}).text;
+    auto const file = found.substr(0, found.find('\n'));
+    must({"sh", "-c", "chmod u+w \"$1\"; printf x | dd of=\"$1\" bs=1 seek=100000 conv=notrunc 2>/dev/null", "damage", file});
+    auto const d = h.swupdate("sw-3");
+    if (!eventually([&] { return h.row("bad", "sw-3", "status") == "failed"; }, 40s)) FAIL(h.row("bad", "sw-3", "stage") << d->said() << h.broker.said());
+}
+
+TEST_CASE("swupdate: a cancel in the middle of the download ends it") {
+    if (!here()) return;
+    ddi_house h("ota_transfer_rate 64KiB\n", 3'000'000);
+    h.device("sw-4");
+    h.campaign("off", h.firmware, "sw-4");
+    auto const d = h.swupdate("sw-4");
+    if (!eventually([&] { return h.row("off", "sw-4", "status") == "downloading"; }, 40s)) FAIL(d->said() << h.broker.said());
+    auto const said = h.broker.control("POST", "/api/v1/campaigns/off/cancel", "{}");
+    REQUIRE_MESSAGE(said.code == 200, said.text);
+    if (!eventually([&] { return h.row("off", "sw-4", "reason") == "cancelled"; }, 60s)) FAIL(h.row("off", "sw-4", "stage") << d->said() << h.broker.said());
+    CHECK(!h.installed());
+}
