@@ -2,6 +2,8 @@
 
 #include "broker/addresses.hpp"
 #include "broker/backup.hpp"
+#include "broker/config/limits.hpp"
+#include "broker/handlers/queue_bound.hpp"
 #include "broker/house.hpp"
 #include "broker/listeners.hpp"
 #include "broker/log/log.hpp"
@@ -13,6 +15,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fmt/core.h>
+#include <map>
 #include <pthread.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -136,6 +139,25 @@ void broker::house::seat_plugins() {
     world.gate = plugin_gate.get();
 }
 
+namespace {
+
+/// By port; under 0 the widest, for sessions of a listener that is gone: a changed port must not cost messages.
+std::map<std::uint16_t, session::queue_limits> queue_bounds(config::config const& settings) {
+    auto const wider = [](std::uint32_t a, std::uint32_t b) { return a == 0 || b == 0 ? 0u : std::max(a, b); };   // 0 = no limit
+    std::map<std::uint16_t, session::queue_limits> out;
+    for (auto const& l : settings.listeners()) {
+        auto const m = config::limits_of(l);
+        session::queue_limits const own{m.queue_messages, static_cast<std::uint32_t>(std::min<std::uint64_t>(m.queue_bytes, UINT32_MAX))};
+        auto& widest = out.try_emplace(0, own).first->second;
+        widest = {wider(widest.messages, own.messages), wider(widest.bytes, own.bytes)};
+        if (l.port != 0) out[l.port] = own;
+    }
+    out.try_emplace(0);
+    return out;
+}
+
+}
+
 void broker::house::load_access() {
     std::string why;
     rules_report report;
@@ -155,6 +177,10 @@ void broker::house::load_access() {
     for (auto const& line : report.warnings) log::warn("acl", {}, "{}", line);
     for (auto& s : shards) protocols.push_back(handlers::make_protocol(*s, world));
     auto const back = handlers::restore(world, std::move(kept));
+    handlers::bound_queues(world, [bounds = queue_bounds(settings)](std::uint16_t port) {
+        auto const own = bounds.find(port);
+        return own == bounds.end() ? bounds.at(0) : own->second;
+    });
     if (back) log::info("broker", {{"sessions", back}}, "sessions are back from the store");
 }
 
@@ -288,6 +314,8 @@ void broker::house::run() {
     probes.emplace_back(kind::counter, "airmail_storage_commits_total", "Transactions committed and synced by the hot store.", stat(&st::commits));
     probes.emplace_back(kind::counter, "airmail_storage_changes_total", "Changes stored.", stat(&st::changes));
     probes.emplace_back(kind::counter, "airmail_storage_syncs_failed_total", "Commits that failed; nothing of them was acknowledged.", stat(&st::syncs_failed));
+    probes.emplace_back(kind::gauge, "airmail_storage_failing_stores", "1 while the hot store refuses (full, failing disk) and acknowledgements carry 0x97, else 0.",
+                        [s = store.get()] { return s->trouble().empty() ? 0.0 : 1.0; });
     probes.emplace_back(kind::counter, "airmail_storage_records_damaged_total", "Records skipped because their checksum or form was wrong.", stat(&st::records_damaged));
     probes.emplace_back(kind::counter, "airmail_storage_records_cleaned_total", "Superseded records removed by the cleaner.", stat(&st::cleaned));
     probes.emplace_back(kind::gauge, "airmail_storage_used_bytes", "Bytes of the hot store in use.", stat(&st::bytes_used));

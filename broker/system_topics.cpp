@@ -3,6 +3,7 @@
 #include "broker/handlers/metrics.hpp"
 #include "broker/handlers/mqtt.hpp"
 #include "broker/handlers/operate.hpp"
+#include "broker/log/log.hpp"
 #include "broker/net/counters.hpp"
 #include "broker/router/metrics.hpp"
 #include "broker/version.hpp"
@@ -96,6 +97,12 @@ void system_topics::update() {
 
     auto const stored = sum(rm::owed_messages, rm::retained_messages);
     for (auto const* name : {"messages/stored", "store/messages/count"}) say(name, stored);
+    auto const trouble = world_.store->trouble();
+    auto const& before = said_["store/state"];
+    if (trouble.empty() && before.starts_with("refusing")) log::info("store", {}, "the disk takes messages again");
+    if (!trouble.empty() && !before.starts_with("refusing"))
+        log::error("store", {}, "nothing can be stored: {}; QoS 1 and 2 are refused (0x97) until it can, QoS 0 goes on", trouble);
+    say("store/state", trouble.empty() ? std::string{"ok"} : "refusing: " + trouble);
     say("store/messages/bytes", sum(rm::owed_bytes, rm::retained_bytes));
     say("subscriptions/count", sum(rm::subscriptions));
     say("shared_subscriptions/count", sum(rm::shared_subscriptions));

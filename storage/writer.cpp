@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 
 namespace airmail::storage {
 
 namespace {
 
 constexpr std::size_t side_max = 8'192;
+constexpr std::chrono::seconds ask_again{1};   // a disk in trouble, when nothing is submitted
 
 /// About what a change takes in the log and its tables, for the bound of a transaction and for the room it needs.
 std::size_t bytes_of(change const& c) {
@@ -104,16 +106,19 @@ std::uint64_t writer::queued() const {
     return n;
 }
 
-void writer::sleep() {
+bool writer::sleep() {
+    bool woken = true;
     sleeping_.store(true, std::memory_order_seq_cst);
     // Looked at again after saying so: who submits now either is seen here or sees us sleeping.
     if (!anything() && !stopping_.load()) {
         std::unique_lock l{wake_lock_};
-        wake_.wait(l, [&] { return woken_; });
+        if (journal_.trouble().empty()) wake_.wait(l, [&] { return woken_; });
+        else woken = wake_.wait_for(l, ask_again, [&] { return woken_; });
     }
     sleeping_.store(false, std::memory_order_seq_cst);
     std::lock_guard l{wake_lock_};
     woken_ = false;
+    return woken;
 }
 
 void writer::run() {
@@ -129,7 +134,8 @@ void writer::run() {
             cleaning_failed_ = static_cast<bool>(journal_.commit(batch_));
             continue;
         }
-        sleep();
+        // In trouble nobody may come any more (not ready, so no traffic): an empty transaction asks the disk now and then.
+        if (!sleep()) cleaning_failed_ = static_cast<bool>(journal_.commit(batch_));
     }
     // While the disk is in trouble a reader may be waiting for it: closing lets it go. Otherwise it answers first.
     if (journal_.trouble().empty()) reader_.stop();

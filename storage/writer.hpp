@@ -71,7 +71,8 @@ private:
     void tell_ports(boost::system::error_code ec);
     void tell_side(boost::system::error_code ec);
     bool anything() const;
-    void sleep();
+    /// Until something is submitted. False: the store is in trouble, and for a second nothing was.
+    bool sleep();
 
     store_options const& options_;
     journal& journal_;

@@ -76,7 +76,9 @@ void lmdb_journal::committed(batch const& b, cleaned const& done, lsn next) {
     if (next >> counter_bits != next_ >> counter_bits) (void)sign_directory(next);
     next_ = next;
     vitals_.cleaned.fetch_add(done.rows(), std::memory_order_relaxed);
-    if (std::lock_guard l{words_}; !trouble_.empty()) trouble_.clear();
+    // What only frees gets through a full map, and does not end its trouble.
+    map_full_ = map_full_ && vitals_.bytes_used + 128 * env_->page_bytes() > options_.map_bytes;
+    if (std::lock_guard l{words_}; !map_full_ && !trouble_.empty()) trouble_.clear();
 }
 
 boost::system::error_code lmdb_journal::commit(batch& b) {
@@ -93,6 +95,7 @@ boost::system::error_code lmdb_journal::commit(batch& b) {
     else if (rc == MDB_MAP_FULL) {   // nothing reached the disk, and the cleaner may yet make room
         set_trouble("store_map_size is used up (" + std::to_string(options_.map_bytes) + " bytes)");
         ec = errc::full;
+        map_full_ = true;
     } else {
         set_trouble(words(rc));
         ++vitals_.syncs_failed;

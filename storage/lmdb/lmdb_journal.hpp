@@ -76,6 +76,7 @@ private:
     std::array<lsn, 32> newest_for_{};
     mutable std::mutex words_;
     std::string trouble_;
+    bool map_full_ = false;                    // the trouble is store_map_size; writer thread
     std::vector<std::string> damaged_;
 };
 

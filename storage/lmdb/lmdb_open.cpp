@@ -1,5 +1,6 @@
 // Opening and closing: lock, epoch, scan.
 #include "storage/lmdb/lmdb_journal.hpp"
+#include "storage/lmdb/page_check.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -19,6 +20,7 @@ boost::system::result<std::unique_ptr<lmdb_journal>> lmdb_journal::open(store_op
     auto lock = directory_lock::take(o.directory, why);
     if (!lock) return lock.error();
     j->lock_ = std::move(*lock);
+    if (auto whole = check_pages(o.directory, why); !whole) return whole.error();
     auto env = environment::open(o.directory, j->options_.map_bytes + j->reserve_bytes_, why);
     if (!env) return env.error();
     j->env_ = std::move(*env);

@@ -59,6 +59,10 @@ public:
         launch();
     }
     pid_t pid() const { return child_; }
+    /// Words before the program on the next starts, "/usr/bin/env" "LD_PRELOAD=..." for one; whatever they name must exec what follows.
+    void run_under(std::vector<std::string> words) { before_ = std::move(words); }
+    /// Starts under the ports of before without waiting for anything: for those who kill it while it starts.
+    void launch_again() { launch(); }
     /// Another configuration for the next start() or reload().
     void configure(std::string configuration) { wanted_ = std::move(configuration); }
     /// SIGHUP, with the configuration written anew under the same ports.
@@ -142,7 +146,9 @@ private:
     void launch() {
         kill();
         int const log = ::open((dir_ / "log").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        child_ = spawn({AIRMAILD, "-c", dir_ / "airmail.conf"}, log);
+        auto args = before_;
+        args.insert(args.end(), {AIRMAILD, "-c", dir_ / "airmail.conf"});
+        child_ = spawn(args, log);
         ::close(log);
     }
     void reap() {
@@ -153,6 +159,7 @@ private:
 
     temp_dir dir_;
     std::string wanted_;
+    std::vector<std::string> before_;
     pid_t child_ = -1;
     int code_ = -1;
     std::uint16_t plain_ = 0, tls_ = 0, https_ = 0, metrics_ = 0;

@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
     app.add_option("--key", c.where.key, "API key for --url (airmailctl key create)")->envname("AIRMAIL_KEY");
     app.add_option("--cafile", c.where.ca_file, "CA that signed the server's certificate, for --url")->envname("AIRMAIL_CAFILE");
     app.fallthrough();
-    for (auto add : {add_ca, add_key, add_keys, add_passwd, add_device, add_firmware, add_campaign, add_acl, add_session, add_config, add_plugin, add_audit, add_alert, add_user, add_migrate, add_db, add_backup})
+    for (auto add : {add_ca, add_key, add_keys, add_passwd, add_device, add_firmware, add_campaign, add_acl, add_session, add_config, add_plugin, add_audit, add_alert, add_user, add_migrate, add_db, add_backup, add_crashtest})
         add(app, c);
     try {
         app.parse(argc, argv);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <fstream>
 #include <lmdb.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace airmail::storage;
@@ -98,6 +99,21 @@ TEST_CASE("a full disk refuses the batch, says so, and recovers alone when space
     CHECK(r.hot->trouble().empty());
     REQUIRE(r.again());
     CHECK(r.was.references.size() == 1);
+}
+
+TEST_CASE("F01: a disk that has room again is noticed although nothing is submitted: a broker that is not ready gets no traffic") {
+    folder f;
+    rig r{f.hot()};
+    std::atomic<bool> full{false};
+    r.options.before_commit = [&] { return full ? ENOSPC : 0; };
+    REQUIRE(r.open());
+    full = true;
+    CHECK(r.one.put(put_session{session(1, "c")}) == 0);
+    CHECK(!r.hot->trouble().empty());
+    full = false;
+    auto const deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!r.hot->trouble().empty() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    CHECK(r.hot->trouble().empty());
 }
 
 TEST_CASE("a full map refuses whole batches with errc::full, keeps what it has, and takes more once the cleaner freed pages") {

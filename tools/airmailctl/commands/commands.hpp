@@ -33,6 +33,7 @@ void add_user(CLI::App& app, context& c);
 void add_migrate(CLI::App& app, context& c);
 void add_db(CLI::App& app, context& c);
 void add_backup(CLI::App& app, context& c);
+void add_crashtest(CLI::App& app, context& c);
 
 /// Adds a subcommand whose options live as long as the program: `make` gets the subcommand and a fresh options object.
 template <class Options, class Make, class Run>
