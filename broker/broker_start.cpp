@@ -78,7 +78,9 @@ void broker::house::open_store() {
 void broker::house::make_shards() {
     auto n = static_cast<unsigned>(settings.number("shard_count"));
     if (n == 0) n = std::max(1u, std::thread::hardware_concurrency());
-    shards = shard::make_shards(std::min(n, 64u));
+    shard::shard_options options;
+    if (!settings.flag("shard_folding")) options.fold_below = 0;
+    shards = shard::make_shards(std::min(n, 64u), options);
     world.store = store.get();
     world.publish_revoked_wills = settings.text("device_revoked_will") == "publish";
     world.wall_s = [] { return wall_ms() / 1000; };

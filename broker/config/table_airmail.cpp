@@ -26,6 +26,7 @@ constexpr directive rows[] = {
 
     {.name = "airmail_share_strategy", .kind = choice, .where = all, .standard = "round_robin", .doc = "Which member of a shared subscription gets the next message: by turns, by a hash of the publisher, one until it leaves, or who has the fewest waiting.", .choices = "round_robin hash sticky least_loaded"},
     {.name = "shard_count", .kind = count, .where = all, .standard = "0", .doc = "Threads that serve connections; 0 means one per core.", .most = 256},
+    {.name = "shard_folding", .kind = flag, .where = all, .standard = "true", .doc = "While all shards together keep less than a third of one core busy, one thread serves them all; false keeps every thread at its own."},
     {.name = "store_path", .kind = path, .where = all, .standard = "/var/lib/airmail", .doc = "Data folder; made with mode 0700."},
     {.name = "store_map_size", .kind = size, .where = all, .standard = "64GiB", .doc = "Address space of the hot store (a sparse file); when it is full, publishers are told 0x97.", .unit = "bytes"},
     {.name = "store_durability", .kind = choice, .where = all, .standard = "durable", .doc = "What a PUBACK means: on disk, or in memory.", .choices = "durable memory"},

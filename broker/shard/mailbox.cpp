@@ -3,6 +3,7 @@
 #include <bit>
 #include <cassert>
 #include <cerrno>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <system_error>
 #include <unistd.h>
@@ -44,16 +45,24 @@ std::size_t ring::drain() {
     return last - first;
 }
 
-doorbell::doorbell() : fd_{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)} {
-    if (fd_ < 0) throw std::system_error(errno, std::system_category(), "eventfd");
+namespace {
+
+int new_eventfd() {
+    int const fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (fd < 0) throw std::system_error(errno, std::system_category(), "eventfd");
+    return fd;
 }
 
-doorbell::~doorbell() { ::close(fd_); }
+}
+
+doorbell::doorbell() : fd_{new_eventfd()}, alone_fd_{new_eventfd()}, wake_fd_{fd_} {}
+
+doorbell::~doorbell() { ::close(fd_), ::close(alone_fd_); }
 
 void doorbell::wake_thread() noexcept {
     std::uint64_t const one = 1;
     // Fails only when the counter is full, and then it is readable anyway.
-    [[maybe_unused]] auto n = ::write(fd_, &one, sizeof one);
+    [[maybe_unused]] auto n = ::write(wake_fd_.load(), &one, sizeof one);
 }
 
 void doorbell::ring() noexcept {
@@ -63,7 +72,17 @@ void doorbell::ring() noexcept {
     if (was == asleep || was == lent) wake_thread();
 }
 
-bool doorbell::sleep(bool lend) noexcept { return state_.exchange(lend ? lent : asleep) != rung; }
+bool doorbell::sleep(bool lend, bool alone) noexcept {
+    wake_fd_.store(alone ? alone_fd_ : fd_);
+    int was = awake;   // or rung: then it does not sleep, and nobody may have what it owns
+    return state_.compare_exchange_strong(was, lend ? lent : asleep);
+}
+
+void doorbell::sleep_alone(int ms) noexcept {
+    pollfd woken{.fd = alone_fd_, .events = POLLIN, .revents = 0};
+    std::uint64_t n = 0;
+    if (::poll(&woken, 1, ms) > 0) [[maybe_unused]] auto const got = ::read(alone_fd_, &n, sizeof n);
+}
 
 void doorbell::wake() noexcept {
     int was = state_.load(std::memory_order_relaxed);

@@ -69,11 +69,16 @@ public:
     void ring() noexcept;
     /// Owner: about to sleep. False when it was rung since the last wake(): look at the mail instead.
     /// @param lend a neighbour may do the work meanwhile
-    bool sleep(bool lend = false) noexcept;
+    /// @param alone it sleeps in sleep_alone(), not on fd()
+    bool sleep(bool lend = false, bool alone = false) noexcept;
+    /// Owner, after sleep(true, true): until it is woken, at most `ms` (-1 = for ever).
+    void sleep_alone(int ms) noexcept;
     /// Owner: awake again, before it looks at the mail. Waits while a neighbour has borrowed.
     void wake() noexcept;
     /// A neighbour: true when the owner sleeps and lends; then everything of the owner's is the caller's until give_back().
     bool borrow() noexcept;
+    /// Who has borrowed: the owner sleeps in sleep_alone(), so its sockets are nobody's for now.
+    bool alone() const noexcept { return wake_fd_.load() == alone_fd_; }
     /// @param work_left the owner must go on with it: it is woken
     void give_back(bool work_left) noexcept;
     /// Readable when rung during sleep.
@@ -83,7 +88,8 @@ private:
     enum : int { awake, asleep, lent, rung, borrowed, borrowed_rung, awaited };
     void wake_thread() noexcept;
     std::atomic<int> state_{awake};
-    int fd_;
+    int fd_, alone_fd_;
+    std::atomic<int> wake_fd_;  // what the sleeper listens to; changed only while awake
 };
 
 /// Mail from threads that are not shards. Any thread posts, the owner drains. Unbounded by design: its senders (writer,

@@ -2,6 +2,7 @@
 
 #include "broker/log/metrics.hpp"
 #include "broker/shard/asio_side.hpp"
+#include "broker/shard/folding.hpp"
 #include "broker/shard/mailbox.hpp"
 
 #include <algorithm>
@@ -32,9 +33,8 @@ metrics::counter congestions{"airmail_shard_congested_total", "Times a shard sto
 metrics::counter external_floods{"airmail_shard_external_over_bound_total", "Tasks from other threads beyond the expected bound."};
 metrics::counter heap_tasks{"airmail_shard_tasks_heap_total", "Tasks whose captures did not fit inline."};
 
-instant read_clock() {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - process_start).count();
-}
+instant since_start(clock::time_point t) { return std::chrono::duration_cast<std::chrono::milliseconds>(t - process_start).count(); }
+instant read_clock() { return since_start(clock::now()); }
 
 class shard_on_epoll;
 
@@ -48,6 +48,7 @@ struct neighbourhood {
     shard_options options;
     std::vector<shard_on_epoll*> shards;
     std::vector<std::unique_ptr<ring>> rings;  // [from * count + to]; null on the diagonal
+    std::unique_ptr<folding> fold;             // null: one shard, or switched off
 };
 
 class shard_on_epoll final : public shard {
@@ -81,6 +82,11 @@ public:
     void at_turn_end(std::function<void()> hook) override { hooks_.push_back(std::move(hook)); }
     void again() override { again_ = true; }
 
+    /// Shard 0 before any runs: its thread may keep watch for `other`, when that one asks for it.
+    void keep_watch_for(shard_on_epoll& other) {
+        if (!sockets_.add(other.sockets_.fd(), other.watched_, 0)) throw std::system_error(errno, std::system_category(), "epoll_ctl");
+    }
+
     void run() override;
     void stop() override {
         stopping_.store(true);
@@ -91,11 +97,15 @@ private:
     void turn();
     void work();
     void call(shard_on_epoll& neighbour);
-    void run_for_neighbour();
+    void call_neighbours();
+    void run_for_neighbour(shard_on_epoll& neighbour);
+    void serve_for_neighbour();
+    void ask_for_watch(bool wanted);
+    void ring_others();
     /// How it sleeps, decided while it is awake.
     struct bed {
         instant until;
-        bool congested, with_asio, lent;
+        bool congested, with_asio, lent, folded;
     };
     void sleep(bed const& b, bool sleeps);
     void drain_mail();
@@ -107,6 +117,13 @@ private:
     struct alarm final : watcher {
         void ready(std::uint32_t) override {}
     } awoken_;
+    /// In the set of shard 0, which keeps watch: something of ours is ready.
+    struct watched final : watcher {
+        explicit watched(shard_on_epoll& of) : of_{of} {}
+        void ready(std::uint32_t) override { of_.serve_for_neighbour(); }
+        shard_on_epoll& of_;
+    } watched_{*this};
+    bool watch_asked_ = false;
     timer_wheel timers_;
     doorbell bell_;
     poll_set sockets_;
@@ -151,7 +168,11 @@ void shard_on_epoll::post_external(task t) {
 }
 
 void shard_on_epoll::run() {
+    auto* const fold = all_->fold.get();
+    if (fold && index_ == 0) fold->open();
     while (!stopping_.load(std::memory_order_relaxed)) turn();
+    if (fold && index_ == 0) fold->close(), ring_others();
+    ask_for_watch(false);
 }
 
 void shard_on_epoll::turn() {
@@ -161,21 +182,38 @@ void shard_on_epoll::turn() {
     if (overflow_size_) wake_at_ = std::min(wake_at_, read_clock() + 1);
     sockets_.before_wait();
     // Asio runs its handlers before we know that we are awake: then nobody may run us meanwhile.
-    bed const b{wake_at_, congested_, asio_ != nullptr, !asio_ && overflow_size_ == 0};
+    bool const lent = !asio_ && overflow_size_ == 0;
+    bed const b{wake_at_, congested_, asio_ != nullptr, lent, lent && !congested_ && index_ != 0 && all_->fold && all_->fold->folded()};
+    ask_for_watch(b.folded);
     // Order matters: work is looked for after the bell says "asleep", so whoever comes later rings. And from there until
     // wake() nothing of ours is ours.
-    bool const sleeps = !busy && bell_.sleep(b.lent);
+    bool const sleeps = !busy && bell_.sleep(b.lent, b.folded);
     sleep(b, sleeps);
     // Awake before anything is served: who posts from here on need not write to the bell.
     bell_.wake();
-    now_stale_ = true;
+    auto const woke = clock::now();
+    now_ = since_start(woke), now_stale_ = false;
     if (!congested_) sockets_.serve();
     if (asio_ && asio_->poll()) again_ = true;
     // Once more: what rang until now is looked at now, and needs no turn of its own.
     bell_.wake();
     work();
-    for (unsigned to = 0; to < ring_later_.size(); ++to)
-        if (std::exchange(ring_later_[to], 0)) call(*all_->shards[to]);
+    call_neighbours();
+    if (!all_->fold) return;
+    auto const end = clock::now();
+    // A congested shard sleeps because it has too much to do.
+    auto const asleep_yet_busy = congested_ ? std::chrono::milliseconds(1) : std::chrono::milliseconds(0);
+    if (all_->fold->spent(index_, end - woke + asleep_yet_busy, end)) ring_others();
+}
+
+void shard_on_epoll::ring_others() {
+    for (auto* s : all_->shards)
+        if (s != this) s->bell_.ring();
+}
+
+void shard_on_epoll::ask_for_watch(bool wanted) {
+    if (std::exchange(watch_asked_, wanted) == wanted) return;
+    all_->shards[0]->sockets_.change(sockets_.fd(), watched_, wanted ? std::uint32_t{EPOLLIN} : 0U);
 }
 
 void shard_on_epoll::work() {
@@ -187,25 +225,54 @@ void shard_on_epoll::work() {
     retry_overflow();
 }
 
+void shard_on_epoll::call_neighbours() {
+    // What a neighbour's pass has for a third is called in the next round, which may be the last: then the rest is woken.
+    constexpr int rounds = 3;
+    for (int round = 0; round < rounds; ++round) {
+        bool called = false;
+        for (unsigned to = 0; to < ring_later_.size(); ++to)
+            if (std::exchange(ring_later_[to], 0)) call(*all_->shards[to]), called = true;
+        if (!called) return;
+    }
+    for (unsigned to = 0; to < ring_later_.size(); ++to)
+        if (std::exchange(ring_later_[to], 0)) all_->shards[to]->bell_.ring();
+}
+
 void shard_on_epoll::call(shard_on_epoll& neighbour) {
     auto& wake_next = wake_next_[neighbour.index_];
+    // Who is folded into this thread has no other that would be quicker.
+    if (index_ == 0 && all_->fold && all_->fold->folded()) wake_next = 0;
     if (wake_next > 0) --wake_next;
     else if (neighbour.bell_.borrow()) {
         auto const began = clock::now();
-        neighbour.run_for_neighbour();
+        neighbour.run_for_neighbour(*this);
         if (clock::now() - began > pass_long) wake_next = woken_next;
         return;
     }
     neighbour.bell_.ring();
 }
 
-void shard_on_epoll::run_for_neighbour() {
+void shard_on_epoll::serve_for_neighbour() {
+    // It may have woken in the meantime, or even sleep again on its sockets: then it serves them itself.
+    if (!bell_.borrow()) return;
+    if (!bell_.alone()) return bell_.give_back(false);
+    sockets_.before_wait();
+    sockets_.wait(0);
+    now_stale_ = true;
+    sockets_.serve();
+    run_for_neighbour(*all_->shards[0]);
+}
+
+void shard_on_epoll::run_for_neighbour(shard_on_epoll& neighbour) {
     borrowed.add();
     now_stale_ = true;
     work();
-    // A pass is not passed on: others are woken, which ends the chain.
+    // Mail for the one that runs us is looked at in its turn; for the others it calls.
     for (unsigned to = 0; to < ring_later_.size(); ++to)
-        if (std::exchange(ring_later_[to], 0)) all_->shards[to]->bell_.ring();
+        if (std::exchange(ring_later_[to], 0)) {
+            if (to == neighbour.index_) neighbour.bell_.ring();
+            else neighbour.ring_later_[to] = 1;
+        }
     bell_.give_back(again_ || !to_self_.empty() || overflow_size_ > 0 || asio_ || timers_.next_wake() < wake_at_);
 }
 
@@ -218,8 +285,8 @@ void shard_on_epoll::sleep(bed const& b, bool sleeps) {
         sleeps = false;
     }
     if (!sleeps) return sockets_.wait(0);
-    if (b.until == timer_wheel::never) return sockets_.wait(-1);
-    sockets_.wait(static_cast<int>(std::clamp<instant>(b.until - read_clock(), 0, INT_MAX)));
+    int const ms = b.until == timer_wheel::never ? -1 : static_cast<int>(std::clamp<instant>(b.until - read_clock(), 0, INT_MAX));
+    b.folded ? bell_.sleep_alone(ms) : sockets_.wait(ms);
 }
 
 void shard_on_epoll::drain_mail() {
@@ -266,6 +333,10 @@ std::vector<std::unique_ptr<shard>> make_shards(unsigned count, shard_options co
         auto s = std::make_unique<shard_on_epoll>(i, all);
         all->shards[i] = s.get();
         out.push_back(std::move(s));
+    }
+    if (count > 1 && options.fold_below > 0) {
+        all->fold = std::make_unique<folding>(count, options.fold_below, options.unfold_above, std::chrono::milliseconds(options.fold_window_ms));
+        for (unsigned i = 1; i < count; ++i) all->shards[0]->keep_watch_for(*all->shards[i]);
     }
     return out;
 }

@@ -6,8 +6,9 @@
 // -> turn-end hooks in order of registration (flush dirty connections) -> wake shards that got mail. `now()` is read once a
 // turn. A turn makes one system call of its own.
 //
-// While a shard sleeps, a neighbour that has mail for it may run it for one pass (mail, timers, hooks; not sockets) on its own
-// thread, instead of waking it: at low load one thread then does what would take two. One thread at a time, always.
+// While a shard sleeps, a neighbour that has mail for it may run it for one pass (mail, timers, hooks) on its own thread,
+// instead of waking it. And while all of them have little to do, shard 0's thread serves the others' sockets too (folding.hpp).
+// One thread at a time, always.
 
 #include "broker/shard/poll_set.hpp"
 #include "broker/shard/task.hpp"
@@ -63,6 +64,11 @@ struct shard_options {
     std::size_t ring_tasks = 4096;            // mail on the way from one shard to another; a power of two
     std::size_t overflow_tasks = 65536;       // waiting in the sender beyond the ring; above it congested()
     std::size_t external_tasks = 1 << 20;     // waiting from other threads; beyond it a counter tells, none is lost
+    // One thread for all while the shards together are busy for less than `fold_below` of one core, until they are for more
+    // than `unfold_above`, measured over windows. 0 = never.
+    double fold_below = 0.35;
+    double unfold_above = 0.6;
+    std::int64_t fold_window_ms = 20;
 };
 
 /// Makes the shards of a broker, wired to one another. `count` 1..64. They must outlive every thread that posts to them.

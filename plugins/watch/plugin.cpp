@@ -11,8 +11,9 @@ using kit::integer, kit::text;
 
 namespace {
 
-// `told`: published in the batch before the newest, so surely out; `newest`: published in the newest, maybe not. A restart tells again
-// from `told`: subscribers see some events twice, with the same seq, and never miss one.
+// `newest`: published last. `told`: published so long ago that it is surely on disk in the queues of whoever was to get it; the store
+// commits on its own time, and a kill in between takes with it what was published and not yet stored. A restart tells again from
+// `told`: subscribers see some events twice, with the same seq, and never miss one.
 constexpr char cursor_1[] = R"(CREATE TABLE watch_cursor(
     one    INTEGER PRIMARY KEY CHECK(one = 1),
     told   INTEGER NOT NULL,
@@ -21,6 +22,8 @@ constexpr char cursor_1[] = R"(CREATE TABLE watch_cursor(
 INSERT INTO watch_cursor VALUES(1, 0, 0);)";
 
 constexpr int events_per_turn = 5000;
+constexpr sdk::instant surely_stored_ms = 10'000;   // a group commit takes milliseconds; a disk that stalls longer is alarmed about
+constexpr std::uint64_t next_turn = 2, later = 3;   // timers
 
 }
 
@@ -37,8 +40,8 @@ sdk::declaration watch_plugin::declare() {
 
 void watch_plugin::start() {
     // The last batch before the stop may not have left.
-    auto told = integer(ctx.sql("SELECT told FROM watch_cursor").at(0).at(0));
-    tell(told);
+    told_ = integer(ctx.sql("SELECT told FROM watch_cursor").at(0).at(0));
+    tell(told_);
     for (auto const& v : ctx.sql("SELECT campaign_id FROM campaigns WHERE status = 'active'")) progress(std::string{text(v[0])});
 }
 
@@ -58,11 +61,25 @@ void watch_plugin::tell(std::int64_t after) {
         stale_.insert(std::move(id));
     }
     ctx.metric_add("airmail_watch_events_total", static_cast<double>(rows.size()));
-    ctx.sql("UPDATE watch_cursor SET told = newest, newest = ?", {rows.back()[12]});
-    ctx.timer(2, rows.size() == events_per_turn ? ctx.now() : ctx.now() + 200);
+    under_way_.push_back({ctx.now(), integer(rows.back()[12])});
+    settle();
+    ctx.sql("UPDATE watch_cursor SET told = ?, newest = ?", {told_, under_way_.back().newest});
+    ctx.timer(next_turn, rows.size() == events_per_turn ? ctx.now() : ctx.now() + 200);
+    ctx.timer(later, under_way_.front().at + surely_stored_ms);
 }
 
-void watch_plugin::tick(std::uint64_t, sdk::instant) {
+bool watch_plugin::settle() {
+    auto const before = told_;
+    for (; !under_way_.empty() && under_way_.front().at + surely_stored_ms <= ctx.now(); under_way_.pop_front()) told_ = under_way_.front().newest;
+    return told_ != before;
+}
+
+void watch_plugin::tick(std::uint64_t timer, sdk::instant) {
+    if (timer == later) {
+        if (settle()) ctx.sql("UPDATE watch_cursor SET told = ?", {told_});
+        if (!under_way_.empty()) ctx.timer(later, under_way_.front().at + surely_stored_ms);
+        return;
+    }
     tell(integer(ctx.sql("SELECT newest FROM watch_cursor").at(0).at(0)));
     for (auto const& id : std::exchange(stale_, {})) progress(id);
 }

@@ -4,6 +4,8 @@
 
 #include "plugins/sdk/plugin.hpp"
 
+#include <cstdint>
+#include <deque>
 #include <set>
 #include <string>
 
@@ -21,8 +23,13 @@ public:
 
 private:
     void tell(std::int64_t after);
+    /// Moves `told_` over what was published long enough ago; true when it moved.
+    bool settle();
     void progress(std::string const& campaign);
 
+    struct batch { sdk::instant at; std::int64_t newest; };
+    std::deque<batch> under_way_;                  // published in the last ten seconds; bound: five a second and what commits bring
+    std::int64_t told_ = 0;
     std::set<std::string> stale_;                  // campaigns whose progress has changed; bound: campaigns under way
 };
 

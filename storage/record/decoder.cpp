@@ -105,14 +105,15 @@ session_record decoder::make_session() const {
     s.protocol = r.protocol();
     s.listener = r.listener();
     if (auto const* w = r.armed()) {
-        s.will.emplace();
-        s.will->topic = text(w->topic());
-        s.will->payload = copied(w->payload());
-        s.will->properties = copied(w->properties());
-        s.will->qos = w->qos();
-        s.will->retain = w->retain();
-        s.will->delay_s = w->delay_s();
-        s.will->message_expiry_s = w->message_expiry_s();
+        session_record::will_record will;
+        will.topic = text(w->topic());
+        will.payload = copied(w->payload());
+        will.properties = copied(w->properties());
+        will.qos = w->qos();
+        will.retain = w->retain();
+        will.delay_s = w->delay_s();
+        will.message_expiry_s = w->message_expiry_s();
+        s.will = std::move(will);   // not emplace(): clang 16 thinks that this nested struct has no default
     }
     return s;
 }

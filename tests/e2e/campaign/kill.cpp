@@ -101,6 +101,7 @@ require_certificate true
 listener {plain} 127.0.0.1
 allow_anonymous true
 acl_file {dir}/operators.acl
+max_queued_messages 0
 )";
 
 class story {
@@ -222,7 +223,10 @@ void story::judge() {
 
     sqlite::db registry(broker_.dir() / "data/registry.db", {.create = false, .read_only = true});
     auto const newest = registry.integer("SELECT seq FROM campaigns WHERE campaign_id = 'killed'");
-    CHECK(static_cast<std::int64_t>(said.seqs.size()) == newest);                                  // no event was missed
+    std::string missed;
+    for (std::int64_t seq = 1; seq <= newest; ++seq)
+        if (!said.seqs.contains(seq)) missed += std::to_string(seq) + " ";
+    CHECK_MESSAGE(static_cast<std::int64_t>(said.seqs.size()) == newest, "missed: " << missed);
     CHECK(registry.integer("SELECT count(*) FROM airmail_dead_letters") == 0);
     CHECK(registry.integer("SELECT n_completed FROM campaigns") == n_.devices);
     CHECK(registry.integer("SELECT count(*) FROM campaign_devices WHERE status = 'completed'") == n_.devices);

@@ -384,6 +384,26 @@ TEST_CASE("watchers see every transition in order, and the progress") {
     CHECK(member(explain.json, "why") == "Nothing: it is confirmed.");
 }
 
+TEST_CASE("a kill takes what was published and not yet stored: events of the last ten seconds are told again, older ones are not") {
+    house h(opts{{"ota_probation", "0"}});
+    h.upload();
+    h.device("d1");
+    h.campaign();
+    h.updates("d1");
+    h.b.advance(1'000);
+    auto const told = h.b.published_to("$ota/campaign/camp_789/events").size();
+    REQUIRE(told > 5);
+    h.b.take_published();
+    h.b.crash();
+    auto const again = h.b.published_to("$ota/campaign/camp_789/events");
+    CHECK(again.size() == told);
+    CHECK(member(again.front().payload, "seq") == "1");
+    h.b.advance(11'000);
+    h.b.take_published();
+    h.b.crash();
+    CHECK(h.b.published_to("$ota/campaign/camp_789/events").empty());
+}
+
 TEST_CASE("counters equal a recount after random streams of everything") {
     for (unsigned seed = 1; seed <= 6; ++seed) {
         std::srand(seed);

@@ -160,3 +160,19 @@ TEST_CASE("a socket that leaves while a neighbour runs its shard is not served a
         CHECK_FALSE(bad);
     }
 }
+
+TEST_CASE("who was rung does not sleep, and is not lent meanwhile") {
+    doorbell b;
+    b.ring();
+    CHECK_FALSE(b.sleep(true));
+    CHECK_FALSE(b.borrow());
+    b.wake();
+    CHECK(b.sleep(true, true));
+    CHECK(b.borrow());
+    CHECK(b.alone());
+    b.give_back(false);
+    b.wake();
+    CHECK(b.sleep(true));
+    CHECK(b.borrow());
+    CHECK_FALSE(b.alone());
+}
