@@ -63,9 +63,11 @@ std::string mounted(daemon_process::kind k) {
 TEST_CASE("mount_point as Mosquitto does it: topics, retained messages, wills, unsubscribing, and no $SYS") {
     if (!mosquitto_installed()) { MESSAGE("mosquitto is not installed"); return; }
     auto const theirs = mounted(daemon_process::kind::mosquitto), ours = mounted(daemon_process::kind::airmail);
-    CHECK(ours == theirs);
-    CHECK(ours.find("t/a=from below") != std::string::npos);
-    CHECK(ours.find("site/held=h") != std::string::npos);
+    // What the others see is compared. Below, 2.0.11 leaves the mount point on what it sends to MQTT 5 clients and forgets it in
+    // UNSUBSCRIBE; its manual, and we, do neither.
+    auto const outside = [](std::string const& all) { return all.substr(0, all.find("below:")); };
+    CHECK(outside(ours) == outside(theirs));
+    CHECK(ours.substr(outside(ours).size()) == "below:\nkept=k retained\nt/a=from below\nt/will=gone\nt/end=end\nbelow, later:\nkept=end 2\n");
 }
 
 TEST_CASE("connection_messages false: who comes and goes is not in the log") {

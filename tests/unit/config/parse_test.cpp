@@ -185,13 +185,15 @@ TEST_CASE("what is known but not obeyed is told once") {
 }
 
 TEST_CASE("plugins carry their options") {
-    auto const c = parse_text("airmail_plugin campaign\nplugin_opt_rate 5\nairmail_plugin /x/y.so\nplugin_inline true\nplugin_refuse_grant a/#\nplugin_refuse_grant b\n");
+    auto const c = parse_text("airmail_plugin campaign\nplugin_opt_rate 5\nairmail_plugin /x/y.so\nplugin_refuse_grant a/#\nplugin_refuse_grant b\n");
     CHECK(complaints(c) == "");
     REQUIRE(c.plugins().size() == 2);
     CHECK(c.plugins()[0].options.at("rate") == "5");
     CHECK(!c.plugins()[0].is_path());
     CHECK(c.plugins()[1].is_path());
-    CHECK(c.plugins()[1].options.at("plugin_inline") == "true");
+    auto const inlined = parse_text("airmail_plugin /x/y.so\nplugin_inline true\n");
+    CHECK(inlined.plugins()[0].options.at("plugin_inline") == "true");
+    CHECK(says(inlined, "plugin_inline is known but not yet obeyed"));
     CHECK(c.plugins()[1].options.at("plugin_refuse_grant") == "a/#\nb");
     CHECK(!parse_text("plugin_opt_x 1\n").ok());
 }
