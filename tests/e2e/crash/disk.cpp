@@ -1,0 +1,212 @@
+// Disks that are full, fail or are slow: F01 to F04. A fault is seen everywhere it should be, QoS 0 goes on, nothing is
+// acknowledged that is not stored, and it ends by itself.
+
+#include "tests/e2e/crash/shim/shim.hpp"
+
+#include <algorithm>
+#include <sys/mount.h>
+#include <thread>
+
+using namespace airmail::testing;
+
+namespace {
+
+double metric(broker_process const& d, std::string const& series) {
+    auto const text = d.get("/metrics").text;
+    auto const at = text.find("\n" + series + " ");
+    return at == text.npos ? -1 : std::stod(text.substr(at + series.size() + 2));
+}
+
+/// A durable session that is away: what is published to `owed/#` must be stored before it is acknowledged.
+void owe_to_somebody(broker_process& d) {
+    blocking_client c;
+    connects(c, plain_options(d, "owed", false));
+    REQUIRE(c.subscribe("owed/#", 1)->front() == reason::granted_qos_1);
+    REQUIRE_FALSE(c.disconnect());
+}
+
+/// Every number of `promised` comes to the session that was away; others may.
+void collects(broker_process& d, std::vector<int> const& promised) {
+    blocking_client c;
+    connects(c, plain_options(d, "owed", false));
+    CHECK(c.connack()->session_present);
+    std::map<int, int> seen;
+    std::size_t missing = promised.size();
+    while (missing > 0) {
+        auto const m = c.receive();
+        if (!m) break;
+        if (seen[std::atoi(m->payload.c_str())]++ == 0) missing -= static_cast<std::size_t>(std::count(promised.begin(), promised.end(), std::atoi(m->payload.c_str())));
+    }
+    CHECK(missing == 0);
+}
+
+/// QoS 0 from one client to another while the disk is in trouble, and how long it takes.
+std::chrono::milliseconds qos0_round(blocking_client& from, blocking_client& to) {
+    auto const began = std::chrono::steady_clock::now();
+    REQUIRE(from.publish({.topic = "live/x", .payload = "alive", .qos = 0}).has_value());
+    auto const m = to.receive();
+    REQUIRE(m.has_value());
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+}
+
+/// A fault from `begin` to `end`: refused, visible, QoS 0 goes on; afterwards it is over by itself, and what was acknowledged is there.
+void suffers(broker_process& d, std::function<void()> begin, std::function<void()> end, bool killed_in_fault) {
+    owe_to_somebody(d);
+    blocking_client writer, talker, listener, watcher;
+    connects(writer, plain_options(d, "writer"));
+    connects(talker, plain_options(d, "talker"));
+    connects(listener, plain_options(d, "listener"));
+    connects(watcher, plain_options(d, "watcher"));
+    REQUIRE(listener.subscribe("live/x", 0).has_value());
+    std::vector<int> promised;
+    int number = 0;
+    auto publish = [&] {
+        auto const text = std::to_string(++number) + std::string(900, ' ');
+        auto const r = writer.publish({.topic = "owed/x", .payload = text, .qos = 1});
+        if (r && !airmail::codec::failed(*r)) promised.push_back(number);
+        return r;
+    };
+    for (int i = 0; i < 50; ++i) REQUIRE(publish() == reason::success);
+
+    begin();
+    auto refused = publish();
+    for (int i = 0; i < 12'000 && refused == reason::success; ++i) refused = publish();   // a disk fills up first
+    CHECK(refused == reason::quota_exceeded);
+    // On a disk that is only nearly full something small may still find room, and the store is well again for a moment: it is kept busy.
+    auto seen = [&](auto what) {
+        return eventually([&] {
+            (void)publish();
+            return what();
+        });
+    };
+    CHECK(seen([&] {
+        auto const r = d.get("/readyz");
+        return r.code == 503 && r.text.find("store") != std::string::npos;
+    }));
+    CHECK(seen([&] { return metric(d, "airmail_storage_failing_stores") == 1; }));
+    CHECK(metric(d, "airmail_storage_syncs_failed_total") > 0);
+    REQUIRE(watcher.subscribe("$SYS/broker/store/state", 0).has_value());
+    CHECK(seen([&] {
+        auto const m = watcher.receive(100ms);
+        return m && m->payload.starts_with("refusing: ");
+    }));
+    CHECK(seen([&] { return d.said().find("nothing can be stored") != std::string::npos; }));
+    for (int i = 0; i < 20; ++i) (void)qos0_round(talker, listener);
+    CHECK(seen([&] { return publish() == reason::quota_exceeded; }));
+
+    if (killed_in_fault) {
+        d.kill();
+        end();
+        auto const why = d.start_again();
+        REQUIRE_MESSAGE(why.empty(), why);
+        writer.drop();
+        connects(writer, plain_options(d, "writer"));
+    } else {
+        end();
+        CHECK(eventually([&] { return d.ready() == 200; }));   // nobody publishes meanwhile: it looks for itself
+        CHECK(metric(d, "airmail_storage_failing_stores") == 0);
+    }
+    CHECK(publish() == reason::success);
+    d.kill();
+    auto const why = d.start_again();
+    REQUIRE_MESSAGE(why.empty(), why);
+    collects(d, promised);
+}
+
+std::string const house = plain_house + "sys_interval 1\n";
+
+/// A file system of 8 MiB under the daemon's data directory, until destroyed. Not mounted: this user may not.
+class small_disk {
+public:
+    explicit small_disk(broker_process& d) : path_(d.dir() / "data") {
+        std::filesystem::create_directory(path_);
+        std::filesystem::permissions(path_, std::filesystem::perms::owner_all);
+        mounted = ::mount("airmail-test", path_.c_str(), "tmpfs", 0, "size=8m,mode=0700") == 0;
+    }
+    ~small_disk() {
+        if (mounted) ::umount2(path_.c_str(), MNT_DETACH);
+    }
+    void grow() const { CHECK(::mount("airmail-test", path_.c_str(), "tmpfs", MS_REMOUNT, "size=64m") == 0); }
+    bool mounted = false;
+
+private:
+    std::string path_;
+};
+
+}
+
+TEST_CASE("F01: the file system fills up: refused and visible, then more room, and it goes on by itself") {
+    broker_process d{house};
+    small_disk disk(d);
+    if (!disk.mounted) {
+        MESSAGE("skipped: mounting a tmpfs is not permitted here");
+        return;
+    }
+    up(d);
+    suffers(d, [] {}, [&] { disk.grow(); }, false);
+}
+
+TEST_CASE("F01: killed while the disk is full, it starts again when there is room, and what was acknowledged is there") {
+    broker_process d{house};
+    small_disk disk(d);
+    if (!disk.mounted) {
+        MESSAGE("skipped: mounting a tmpfs is not permitted here");
+        return;
+    }
+    up(d);
+    suffers(d, [] {}, [&] { disk.grow(); }, true);
+}
+
+TEST_CASE("F02: no space, or an error, at every write") {
+    for (int error : {ENOSPC, EIO}) {
+        CAPTURE(error);
+        broker_process d{house};
+        disk_shim shim(d, false);
+        up(d);
+        suffers(d, [&] { shim.orders().write_errno = static_cast<std::uint32_t>(error); }, [&] { shim.orders().write_errno = 0; }, false);
+        CHECK(shim.orders().writes_failed > 0);
+    }
+}
+
+TEST_CASE("F03: fsync fails, and would succeed if asked again: it is not believed, and nothing that rested on it was acknowledged") {
+    broker_process d{house};
+    disk_shim shim(d, false);
+    up(d);
+    suffers(d, [&] { shim.orders().sync_errno = EIO; }, [&] { shim.orders().sync_errno = 0; }, false);
+    CHECK(shim.orders().syncs_failed > 0);
+}
+
+TEST_CASE("F04: a sync that takes seconds keeps acknowledgements waiting, and nobody else") {
+    for (unsigned ms : long_form() ? std::vector{2'000u, 30'000u} : std::vector{2'000u}) {
+        broker_process d{house};
+        disk_shim shim(d, false);
+        up(d);
+        owe_to_somebody(d);
+        blocking_client writer{120s}, talker, listener;
+        connects(writer, plain_options(d, "writer"));
+        connects(talker, plain_options(d, "talker"));
+        connects(listener, plain_options(d, "listener"));
+        REQUIRE(listener.subscribe("live/x", 0).has_value());
+        shim.orders().sync_delay_ms = ms;
+        auto const began = std::chrono::steady_clock::now();
+        std::atomic<bool> answered{false};
+        std::thread waiting([&] {
+            CHECK(writer.publish({.topic = "owed/x", .payload = "slow", .qos = 1}) == reason::success);
+            answered = true;
+        });
+        std::vector<std::chrono::milliseconds> rounds;
+        while (!answered) {
+            rounds.push_back(qos0_round(talker, listener));
+            talker.run_for(10ms);
+        }
+        waiting.join();
+        auto const took = std::chrono::steady_clock::now() - began;
+        CHECK(took >= std::chrono::milliseconds(ms));
+        std::sort(rounds.begin(), rounds.end());
+        REQUIRE(rounds.size() > 10);
+        auto const p99 = rounds[rounds.size() * 99 / 100];
+        MESSAGE("sync " << ms << " ms: PUBACK after " << std::chrono::duration_cast<std::chrono::milliseconds>(took).count() << " ms, " << rounds.size() << " QoS 0 rounds meanwhile, p99 " << p99.count() << " ms");
+        CHECK(p99 < 500ms);
+        shim.orders().sync_delay_ms = 0;
+    }
+}
