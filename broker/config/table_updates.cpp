@@ -60,7 +60,7 @@ constexpr directive rows[] = {
     n("ota_admission_batch", "1000", 10'000, "Devices admitted in one transaction."),
     rate("ota_transfer_rate", "0", "Bytes a second of one download; 0 means no limit."),
 
-    {.name = "ota_keys", .kind = path, .standard = "", .doc = "Root-signed key list (keys.json): published on ota/keys, replaced by POST /api/v1/keys; its release keys are ours when ota_release_keys is empty."},
+    {.name = "ota_keys", .kind = path, .standard = "", .doc = "Root-signed key list (keys.json): published on ota/keys, replaced by POST /api/v1/key-list; its release keys are ours when ota_release_keys is empty."},
     {.name = "ota_commands", .standard = "", .doc = "Commands of your own that may be sent to devices, and the least role: reboot=operator,shell=admin. Empty: none."},
     {.name = "ota_ddi", .kind = flag, .standard = "false", .doc = "hawkBit's device API at /DEFAULT/controller/v1, for SWUpdate, RAUC and Zephyr devices."},
     {.name = "ota_ddi_gateway_token", .kind = path, .standard = "", .doc = "File (0600) with a token that speaks for every device of the DDI; empty: only target tokens and client certificates."},

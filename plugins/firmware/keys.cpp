@@ -28,8 +28,8 @@ sdk::declaration keys_plugin::declare() {
     sdk::declaration d;
     d.after = {"ota.firmware"};
     d.topics = {{.filter = "ota/keys", .dir = sdk::direction::down}};
-    d.methods = {{"keys.get", "viewer", "GET", "/api/v1/keys", "The list of who may sign what, and how many devices hold which version.", false},
-                 {"keys.publish", "admin", "POST", "/api/v1/keys", "The next list; the roots of the present one must have signed it.", true},
+    d.methods = {{"keys.get", "viewer", "GET", "/api/v1/key-list", "The list of who may sign what, and how many devices hold which version.", false},
+                 {"keys.publish", "admin", "POST", "/api/v1/key-list", "The next list; the roots of the present one must have signed it.", true},
                  {"keys.check", "admin", "", "", "Whether an image is signed by release keys that still hold; for other plugins.", false}};
     d.metrics = {{"airmail_keys_version_count", "version of the key list", "gauge"}, {"airmail_keys_left_seconds", "until the key list expires", "gauge"}};
     return d;

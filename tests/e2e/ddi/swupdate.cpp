@@ -20,7 +20,7 @@ dir=$1; version=$2; bytes=$3; target=$4; mkdir -p "$dir"; cd "$dir"
 [ -e ../swu.key ] || openssl req -x509 -newkey rsa:2048 -nodes -keyout ../swu.key -out ../swu.crt -days 3650 -subj /CN=swu -addext extendedKeyUsage=emailProtection 2>/dev/null
 openssl enc -aes-128-ctr -K 00000000000000000000000000000001 -iv 00000000000000000000000000000000 -in /dev/zero 2>/dev/null | head -c "$bytes" > rootfs.img
 cat > sw-description <<END
-software = { version = "$version"; images: ( { filename = "rootfs.img"; device = "$target"; type = "raw"; sha256 = "$(sha256sum < rootfs.img | cut -c1-64)"; } ); }
+software = { version = "$version"; hardware-compatibility: [ "1.0" ]; images: ( { filename = "rootfs.img"; device = "$target"; type = "raw"; sha256 = "$(sha256sum < rootfs.img | cut -c1-64)"; } ); }
 END
 openssl cms -sign -in sw-description -out sw-description.sig -signer ../swu.crt -inkey ../swu.key -outform DER -nosmimecap -binary
 printf 'sw-description\nsw-description.sig\nrootfs.img\n' | cpio -o -H crc 2>/dev/null > ../$version.swu)sh",
@@ -52,7 +52,7 @@ public:
     std::unique_ptr<device_process> swupdate(std::string const& serial, std::string const& confirm = {}) const {
         auto const tmp = path(serial + ".tmp" + confirm);
         must({"mkdir", "-p", tmp});
-        std::vector<std::string> args{"env", "TMPDIR=" + tmp, "swupdate", "-f", path(serial + ".cfg"), "-l", "5", "-k", path("swu.crt"), "-u", confirm.empty() ? "-p 1" : "-p 1 -c " + confirm};
+        std::vector<std::string> args{"env", "TMPDIR=" + tmp, "swupdate", "-f", path(serial + ".cfg"), "-l", "5", "-H", "board:1.0", "-k", path("swu.crt"), "-u", confirm.empty() ? "-p 1" : "-p 1 -c " + confirm};
         return std::make_unique<device_process>(args, path(serial + ".log"));
     }
     bool installed() const { return text_of(path("target")) == text_of(path("swu-v1.1.0/rootfs.img")); }

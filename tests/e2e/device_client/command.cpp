@@ -12,7 +12,7 @@ TEST_CASE("a command of one's own: the answer comes back; what is not on the lis
     auto const said = h.ctl({"device", "command", "cmd-1", "identify", R"({"n":7})", "--wait", "20"});
     CHECK_MESSAGE(said.code == 0, said.text << d->said());
     CHECK_MESSAGE(said.text.find("Linux") != std::string::npos, said.text);
-    CHECK_MESSAGE(said.text.find(R"(\"n\":7)") != std::string::npos, said.text);          // the parameters were under the signature
+    CHECK_MESSAGE(said.text.find(R"(\"n\": 7)") != std::string::npos, said.text);          // the parameters were under the signature
     CHECK(h.ctl({"device", "command", "cmd-1", "format_disk"}).code == 4);                   // not on the list
     CHECK(h.ctl({"device", "command", "cmd-1", "nothing", "--wait", "20"}).text.find("rejected") != std::string::npos);
     CHECK(h.broker.control("POST", "/api/v1/commands", R"({"name":"identify","target":"model=="})").code == 400);

@@ -21,7 +21,7 @@ TEST_CASE("the key list is rotated: devices report it, the old release key is no
     CHECK(h.ctl({"keys", "publish", h.path("ca/keys/keys.json")}).code == 4);                // N again
     CHECK(h.ctl({"keys", "publish", h.path("ca/keys/keys-v1.json")}).code == 4);             // back
     for (auto const& [language, d] : running)
-        CHECK_MESSAGE(eventually([&] { return h.get("/api/v1/devices/key-" + language).at("keys_version") == 2; }, 20s), language << d->said());
+        CHECK_MESSAGE(eventually([&] { return h.get("/api/v1/devices/key-" + language).at("keys_version") == 2; }, 60s), language << d->said());
 
     auto const refused = rehearse(before);
     CHECK(refused.code == 1);

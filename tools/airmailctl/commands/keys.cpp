@@ -80,7 +80,7 @@ void add_keys(CLI::App& app, context& c) {
     auto& keys = *app.add_subcommand("keys", "who may sign releases and commands: the root-signed key list of the fleet");
     keys.require_subcommand(1);
     command<none>(keys, "show", "the broker's list, and how many devices hold which version", [](CLI::App&, none&) {}, [&c](none const&) {
-        auto v = c.broker().get("/api/v1/keys");
+        auto v = c.broker().get("/api/v1/key-list");
         c.json ? json_line(v) : record(v);
     });
     command<rotate_options>(keys, "rotate", "version N + 1 of DIR/keys.json, signed by the roots of both; needs no broker", [](CLI::App& s, rotate_options& o) {
@@ -94,7 +94,7 @@ void add_keys(CLI::App& app, context& c) {
             boost::system::error_code ec;
             auto const envelope = json::parse(must(fw::read_small_file(o.file, fw::secrecy::anyone), o.file), ec);
             if (ec) throw trouble(exit_code::usage, o.file + " is not JSON");
-            auto v = c.broker().post("/api/v1/keys", json::object{{"envelope", envelope}});
+            auto v = c.broker().post("/api/v1/key-list", json::object{{"envelope", envelope}});
             c.json ? json_line(v) : record(v);
         });
 }
