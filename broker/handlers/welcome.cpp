@@ -133,6 +133,9 @@ void mqtt::welcomed(peer& from, session::session& s, hello& h, bool present) {
     auto const weight = from.rules().connection_messages && !from.rules().device ? log::level::info : log::level::debug;
     log::at(weight, "handlers", {{"conn", from.connection_number()}, {"addr", from.address()}, {"id", s.name()}, {"client_id", s.client_id()}}, "connected, session {}",
                present ? "resumed" : "new");
+    auto const* sending = s.sending_if();
+    log::debug("handlers", {{"conn", from.connection_number()}}, "keep alive {} s, Receive Maximum {}, {} in flight", s.keep_alive, s.receive_maximum,
+               sending ? sending->in_flight() : 0);
 }
 
 bool mqtt::connack(peer& from, session::session& s, hello& h, bool present) {

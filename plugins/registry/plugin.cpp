@@ -188,6 +188,8 @@ std::string registry_plugin::list(params const& p) {
     };
     add("model", " AND model = ", ""), add("status", " AND status = ", ""), add("registration", " AND registration = ", ""), add("version", " AND current_firmware = ", "");
     add("tag", " AND EXISTS(SELECT 1 FROM device_tags t WHERE t.device_id = d.device_id AND t.tag = ", ")");
+    // A plain "tenant = 0" would draw the planner to the list's own index.
+    if (!p.text("model").empty() || !p.text("status").empty()) where.insert(6, "+");
     auto q = p.text("q");
     bool const filter = targets::looks_like_filter(q);             // otherwise what a serial number begins with
     if (!q.empty() && !filter) {                                   // a range of the index; U+10FFFF sorts behind every text

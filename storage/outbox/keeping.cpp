@@ -22,7 +22,8 @@ std::int64_t outbox::trim() {
     auto readers = db_.integer("SELECT count(*) FROM airmail_outbox_cursors");
     std::int64_t removed = 0;
     if (readers == 0) {
-        db_.exec("DELETE FROM outbox WHERE seq <= ?", {last() - options_.rows_kept_without_reader});
+        auto const first = whole(db_.scalar("SELECT min(seq) FROM outbox"));
+        db_.exec("DELETE FROM outbox WHERE seq <= ?", {std::min(last() - options_.rows_kept_without_reader, first + removed_at_once)});
         removed = db_.changes();
     } else {
         // A destination waiting for its snapshot reads nothing of what is here: it does not hold rows back.
