@@ -22,7 +22,7 @@ export const looks = {
 /** A browser with a profile of its own; `page.told` is what its console said that is worth a look. */
 export async function openBrowser(look = looks.light) {
   const context = await chromium.launchPersistentContext(mkdtempSync(join(tmpdir(), 'airmail-chromium-')), { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: flags, ignoreHTTPSErrors: true, timezoneId: 'Asia/Tokyo', ...look });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(60_000);
   const page = context.pages()[0] ?? (await context.newPage());
   page.told = [];
   // A refused login is an answer, though Chromium writes every 4xx on the console.

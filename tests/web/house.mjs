@@ -19,7 +19,7 @@ const freePort = () =>
   });
 
 /** Asks until the answer is true, or says what it waited for. */
-export async function until(what, ask, seconds = 30) {
+export async function until(what, ask, seconds = 90) {
   const end = Date.now() + seconds * 1000;
   for (;;) {
     const answer = await ask().catch(() => false);
