@@ -46,8 +46,9 @@ TEST_CASE("mount_point holds for retained messages, wills, shared subscriptions 
     mounted m;
     auto& outside = m.w.client("out");
     m.w.client("kept").says("31[<site/kept> [] 'k']").hears_nothing();
+    // Another client: two topics may contend for one alias, and which do is drawn anew each time.
+    m.below("reader", "05 02 0000 [22 000A]").says("82[0001 [] <kept> 00]").hears("90[0001 [] 00]").hears("31[<kept> [23 ????] 'k']");
     auto& inside = m.below("in", "05 02 0000 [22 000A]");
-    inside.says("82[0001 [] <kept> 00]").hears("90[0001 [] 00]").hears("31[<kept> [23 ????] 'k']");
     inside.says("82[0002 [] <$share/g/s> 00]").hears("90[0002 [] 00]");
     outside.says("30[<site/s> [] '1']");
     inside.hears("30[<s> [23 ????] '1']");
