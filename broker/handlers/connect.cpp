@@ -198,7 +198,7 @@ void mqtt::decided(std::uint64_t connection, bool allowed, std::string role) {
                       "login refused");
     }
     if (!role.empty()) h->who.role = std::move(role);
-    if (h->will && (is_own_topic(h->will->topic, from.rules().device, rules() != nullptr) || !may(h->who, from.rules().device, acl::action::publish, h->will->topic))) {
+    if (h->will && (is_own_topic(h->will->topic, from.rules().device, [&] { return rules() != nullptr; }) || !may(h->who, from.rules().device, acl::action::publish, h->will->topic))) {
         metric::refused_will.add();
         return refuse(codec::reason::not_authorized, "will topic not allowed");
     }

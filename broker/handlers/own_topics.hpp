@@ -6,9 +6,9 @@
 
 namespace airmail::handlers {
 
-/// Is publishing there refused before the rules are asked? `ruled`: there is an engine.
-inline bool is_own_topic(std::string_view topic, bool device_listener, bool ruled) {
-    return (device_listener || !ruled) && topic.starts_with("$SYS/");
+/// Is publishing there refused before the rules are asked? `ruled()`: there is an engine; asked for $SYS alone.
+template <class Ruled> bool is_own_topic(std::string_view topic, bool device_listener, Ruled&& ruled) {
+    return topic.starts_with("$SYS/") && (device_listener || !ruled());
 }
 
 }

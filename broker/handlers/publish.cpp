@@ -71,7 +71,7 @@ codec::reason mqtt::publish_allowed(peer& from, session::session& s, codec::publ
         return codec::reason::topic_name_invalid;
     }
     // $SYS is the broker's own voice, whatever the rules say.
-    if (is_own_topic(topic, rules.device, this->rules() != nullptr) || !may(s, acl::action::publish, topic, hash)) {
+    if (is_own_topic(topic, rules.device, [&] { return this->rules() != nullptr; }) || !may(s, acl::action::publish, topic, hash)) {
         metric::refused_acl.add();
         log::info("handlers", {{"conn", from.connection_number()}, {"id", s.name()}, {"topic", topic}}, "publish refused by the rules");
         return codec::reason::not_authorized;
