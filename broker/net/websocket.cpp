@@ -242,8 +242,8 @@ private:
     void write() {
         if (writing_ || waiting_.empty()) return;
         writing_ = true;
-        leaving_ = std::exchange(begun_, {});
-        leaving_.insert(leaving_.end(), waiting_.front().begin(), waiting_.front().end());
+        leaving_ = std::move(waiting_.front());
+        if (!begun_.empty()) leaving_.insert(leaving_.begin(), begun_.begin(), begun_.end()), begun_.clear();
         waiting_.pop_front();
         left_ = 0;
         write_frame();
