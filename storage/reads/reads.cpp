@@ -120,7 +120,10 @@ asio::awaitable<void> reads::answer_all(std::vector<question>& batch) {
     std::vector<question*> back;
     for (auto& q : batch)
         if (q.missed && !q.json.empty() && q.from != place::redis) back.push_back(&q);
-    if (redis_ && redis_->there() && !back.empty()) why = co_await redis_->refill(back);
+    if (!redis_ || !redis_->there() || back.empty()) co_return;
+    try {
+        co_await redis_->refill(back);        // what it says of trouble it has said in degraded()
+    } catch (std::exception const& e) { redis_->lose(e.what()); }   // serve() goes on: others wait behind it
 }
 
 void reads::give(question& q, bool sure, std::string const& why) {

@@ -20,11 +20,12 @@ public:
     /// Writes what a ledger said of `known`, where nothing was written since the miss. @return as find()
     asio::awaitable<std::string> refill(std::vector<question*> const& known);
     std::uint64_t refilled() const { return refilled_; }
+    /// Closes the connection; keep() makes a new one.
+    void lose(std::string why);
 
 private:
     asio::awaitable<std::string> connect();
     asio::awaitable<std::string> run(std::vector<replicate::redis_client::request> const& r, std::vector<replicate::redis_reply>& replies);
-    void lose(std::string why);
 
     replicate::redis_options const options_;
     std::chrono::milliseconds const timeout_;
