@@ -96,13 +96,13 @@ public:
     /// Goes on with replays; true = there is more to do at once.
     bool run_replays();
 
-    /// Recovery: a retained message whose home is here; a member restored with its session.
-    /// Forgets some of what has expired; once a second. Returns nothing: the gauges say it.
+    /// Forgets some of what has expired; once a second.
     void sweep_retained(std::int64_t now) {
         if (!retained_.sweep(now, 20'000)) return;
         retained_share_.set(static_cast<std::int64_t>(retained_.size()));
         retained_bytes_share_.set(static_cast<std::int64_t>(retained_.bytes()));
     }
+    /// Recovery: a retained message whose home is here; a member restored with its session.
     void restore(storage::message_ptr m) { retained_.set(std::move(m)); }
 
     topic_tree const& tree() const { return tree_; }
