@@ -32,6 +32,7 @@ void connection::out_shared(byte_view head, storage::message_ptr body) {
 void connection::flush() {
     if (state_ == state::dead || state_ == state::lingering) return;
     if (blocked_) {
+        hub_.held_back();
         // Nothing can leave; but what gathered meanwhile may be too much.
         if (alive() && queue_.bytes_waiting() > rules().output_cut_bytes) end(errc::output_overflow);
         return;
@@ -47,6 +48,7 @@ void connection::flush() {
         // The clock of a stalled peer starts when it first takes nothing, and again whenever it took something.
         if (r.bytes || !(watching_ & EPOLLOUT)) progress_at_ = now;
         blocked_ = true;
+        hub_.held_back();
         count::blocked.add();
         watch();
         if (state_ == state::running) {

@@ -109,6 +109,10 @@ void hub::end_of_turn() {
     bury();
     if (goodbye_done_ && all_.empty() && newcomers_.empty() && guests_.empty()) std::exchange(goodbye_done_, nullptr)();
     handshake_steps_ = budget_.handshake_steps;
+    // A flood to peers that do not read takes hundreds of megabytes a second: a quarter of a second is too long to wait.
+    constexpr shard::instant look_every_ms = 5;
+    if (std::exchange(held_back_, false) && others_.look_at_memory && shard_.now() - memory_looked_at_ >= look_every_ms)
+        memory_looked_at_ = shard_.now(), others_.look_at_memory(shard_);
 }
 
 void hub::say_gone() {

@@ -44,6 +44,7 @@ struct neighbours {
     std::vector<hub*> hubs;   // by shard
     std::function<std::uint64_t(handlers::session_key const&)> hash;   // handlers::hash
     std::function<std::string()> assign_client_id;                     // handlers::assign_client_id
+    std::function<void(shard::shard&)> look_at_memory;                 // network's; from the shard that asks
 };
 
 /// How much one connection may do in one turn, so that others get theirs.
@@ -93,6 +94,8 @@ public:
     bool may_log();
 
     void dirty(connection& c) { dirty_.push_back(&c); }
+    /// A peer takes less than it is sent, so memory grows: it is looked at sooner.
+    void held_back() { held_back_ = true; }
     void read_again(connection& c) { again_.push_back(&c); shard_.again(); }
     void ended(connection& c) { ended_.push_back(&c); shard_.again(); }
     void admit(newcomer& n);                       // takes ownership
@@ -129,7 +132,8 @@ private:
     std::vector<newcomer*> dead_newcomers_;
     std::vector<std::function<void()>> handshake_room_;
     unsigned handshaking_ = 0, handshake_steps_ = budget_.handshake_steps, log_tokens_ = 20;
-    shard::instant log_second_ = 0;
+    shard::instant log_second_ = 0, memory_looked_at_ = 0;
+    bool held_back_ = false;      // in this turn
     std::uint64_t numbers_ = 0;
     std::size_t unchecked_ = 0;   // of all_, for cut_revoked(): these are still to be looked at
     codec::reason goodbye_{};

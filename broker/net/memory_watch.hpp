@@ -16,7 +16,7 @@ struct memory_limits {
     unsigned refuse = 70, shed = 85;      // percent; 0 = never
 };
 
-/// Owned by: network; asked on one shard, four times a second.
+/// Owned by: network; asked on one shard, four times a second, and up to 200 times while some peer takes less than it is sent.
 class memory_watch {
 public:
     /// @param used bytes in use; empty = this process (tests give a number of their own)

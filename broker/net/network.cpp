@@ -31,6 +31,7 @@ boost::system::result<listener*, listen_error> network::listen(listener_options 
 }
 
 void network::start() {
+    neighbours_.look_at_memory = [this](shard::shard& from) { from.post(0, [this] { look_at_memory(); }); };
     for (auto& h : hubs_) h->start();
     watch_memory();
 }
@@ -47,6 +48,11 @@ void network::limit_memory(memory_limits l) {
 void network::watch_memory() {
     auto& first = hubs_.front()->shard();
     look_at_memory_.in(first.timers(), 250, [this] { watch_memory(); });
+    look_at_memory();
+}
+
+void network::look_at_memory() {
+    auto& first = hubs_.front()->shard();
     auto const before = neighbours_.front.memory(), level = memory_.look();
     used_share_.set(static_cast<std::int64_t>(memory_.used()));
     level_share_.set(static_cast<std::int64_t>(level));
@@ -55,7 +61,9 @@ void network::watch_memory() {
         constexpr std::string_view says[] = {"there is memory again", "memory runs out: new connections are refused", "memory runs out: the largest outputs are cut"};
         log::warn("net", {{"used", memory_.used()}, {"limit", memory_.limit()}}, "{}", says[static_cast<int>(level)]);
     }
-    if (level != memory_level::shed) return;
+    constexpr shard::instant shed_every_ms = 50;   // what was cut comes back within that time: nobody is cut for it twice
+    if (level != memory_level::shed || first.now() - shed_at_ < shed_every_ms) return;
+    shed_at_ = first.now();
     // What was cut is freed by its shard; the allocator gives it back at the next look.
     for (auto& h : hubs_) first.post(h->shard().index(), [h = h.get()] { h->shed(); });
     ::malloc_trim(0);

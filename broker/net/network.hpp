@@ -46,6 +46,7 @@ public:
 
 private:
     void watch_memory();
+    void look_at_memory();   // shard 0
 
     neighbours neighbours_;
     std::vector<std::unique_ptr<hub>> hubs_;
@@ -54,6 +55,7 @@ private:
     memory_watch memory_;             // on the first shard
     metrics::share used_share_, level_share_;
     shard::reminder look_at_memory_;
+    shard::instant shed_at_ = -1'000;
 };
 
 }
