@@ -85,7 +85,11 @@ figures one_round(request const& q, scenario const& s, broker_spec const& spec, 
     std::ofstream(dir + "/acl") << acl_of_1000_rules();
     broker_place const place{dir, dir + "/acl", free_port(), free_port(), s.persistence};
     auto started = spec;
-    if (s.config) started.config = s.config(dir) + (spec.config.empty() ? "{base}" : spec.config);   // a listener's lines come last
+    if (s.config) {   // after the broker's own lines, which they may change; before {base}, where the listeners begin
+        if (started.config.empty()) started.config = "{base}";
+        auto const at = started.config.find("{base}");
+        started.config.insert(std::min(at, started.config.size()), s.config(dir));
+    }
     figures out;
     {
         broker_process broker(started, place);
