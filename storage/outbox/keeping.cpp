@@ -19,12 +19,13 @@ constexpr std::int64_t removed_at_once = 20'000;        // a transaction holds t
 
 std::int64_t outbox::trim() {
     sqlite::savepoint step(db_, "outbox_trim");
-    auto readers = db_.integer("SELECT count(*) FROM airmail_outbox_cursors");
     std::int64_t removed = 0;
-    if (readers == 0) {
+    if (db_.integer("SELECT count(*) FROM airmail_outbox_cursors") == 0) {      // the last one has gone
         auto const first = whole(db_.scalar("SELECT min(seq) FROM outbox"));
-        db_.exec("DELETE FROM outbox WHERE seq <= ?", {std::min(last() - options_.rows_kept_without_reader, first + removed_at_once)});
+        db_.exec("DELETE FROM outbox WHERE seq <= ?", {first + removed_at_once});
         removed = db_.changes();
+        db_.exec("DELETE FROM outbox_folded WHERE n IN (SELECT n FROM outbox_folded ORDER BY n LIMIT ?)", {removed_at_once});
+        removed += db_.changes();
     } else {
         // A destination waiting for its snapshot reads nothing of what is here: it does not hold rows back.
         auto const read = db_.integer("SELECT coalesce(min(seq), ?) FROM airmail_outbox_cursors WHERE needs_snapshot = 0 OR snapshot_from >= 0", {last()});

@@ -28,7 +28,13 @@ outbox::outbox(sqlite::db& d, outbox_options o) : db_(d), options_(std::move(o))
 }
 
 void outbox::add_destination(std::string_view name) {
+    sqlite::savepoint step(db_, "outbox_destination");
+    if (db_.integer("SELECT count(*) FROM airmail_outbox_cursors") == 0) {      // until now nobody was told
+        db_.exec("INSERT INTO sqlite_sequence(name, seq) SELECT 'outbox', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'outbox')");
+        db_.exec("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'outbox'");
+    }
     db_.exec("INSERT INTO airmail_outbox_cursors(destination, seq) VALUES(?, ?) ON CONFLICT DO UPDATE SET snapshot_from = -1", {std::string(name), last()});
+    step.release();
 }
 
 void outbox::remove_destination(std::string_view name) {

@@ -1,6 +1,6 @@
 #pragma once
 // The ordered record of every change to replicated tables, written by triggers in the transaction of the change itself, and a
-// cursor per destination (Postgres, Redis; replicate/ reads). Each connection that writes replicated tables has one; the
+// cursor per destination (Postgres, Redis; replicate/ reads). With no destination nothing is written. Each connection that writes replicated tables has one; the
 // cursors are moved by the replicate thread alone, with a connection of its own.
 // Bound: `rows_max` unread rows. At it the whole outbox is dropped and every destination that had not read it is marked
 // needs_snapshot (counted): it copies the tables anew, then streams on.
@@ -49,7 +49,6 @@ struct folded_entry {
 struct outbox_options {
     std::int64_t node_id = 1;
     std::int64_t rows_max = 1'000'000;
-    std::int64_t rows_kept_without_reader = 10'000;     // with no destination: a window to look at, newest kept
     std::function<std::int64_t()> wall_ms;              // unix milliseconds; required
 };
 
@@ -62,7 +61,8 @@ public:
     /// W3C traceparent stored with the changes from here on; empty = none.
     void traceparent(std::string_view t) { traceparent_ = t; }
 
-    /// A new destination starts at needs_snapshot. Known ones keep their cursor; a snapshot under way is forgotten.
+    /// A new destination starts at needs_snapshot; the first of all beyond every number given before: what changed while nobody
+    /// was told is newer than what it may hold. Known ones keep their cursor; a snapshot under way is forgotten.
     void add_destination(std::string_view name);
     void remove_destination(std::string_view name);
 

@@ -64,6 +64,9 @@ struct writer {
     }
 };
 
+/// With no destination there is nobody to tell: a row costs more than the change that it tells of.
+constexpr char wanted[] = "EXISTS (SELECT 1 FROM airmail_outbox_cursors)";
+
 std::string trigger_name(std::string_view table, char const* when) { return "airmail_outbox_" + std::string(table) + "_" + when; }
 
 // Written again only when it differs: a changed schema makes every prepared statement compile again.
@@ -111,9 +114,9 @@ void install_outbox_triggers(sqlite::db& d, outbox_table const& t) {
     for (auto const& c : w.columns) all.push_back(c.name);
     std::string table = quote_name(t.name);
     sqlite::savepoint step(d, "outbox_triggers");
-    put_trigger(d, trigger_name(t.name, "insert"), "AFTER INSERT ON " + table + " BEGIN " + w.insert('I', "NEW") + " END");
-    put_trigger(d, trigger_name(t.name, "update"), "AFTER UPDATE ON " + table + " WHEN " + w.differ(all) + " BEGIN " + on_update(w) + "END");
-    put_trigger(d, trigger_name(t.name, "delete"), "AFTER DELETE ON " + table + " BEGIN " + w.insert('D', "OLD") + " " + w.forget_folded("OLD") + "END");
+    put_trigger(d, trigger_name(t.name, "insert"), "AFTER INSERT ON " + table + " WHEN " + wanted + " BEGIN " + w.insert('I', "NEW") + " END");
+    put_trigger(d, trigger_name(t.name, "update"), "AFTER UPDATE ON " + table + " WHEN " + wanted + " AND (" + w.differ(all) + ") BEGIN " + on_update(w) + "END");
+    put_trigger(d, trigger_name(t.name, "delete"), "AFTER DELETE ON " + table + " WHEN " + wanted + " BEGIN " + w.insert('D', "OLD") + " " + w.forget_folded("OLD") + "END");
     d.exec("INSERT INTO airmail_outbox_tables(table_name, primary_key, folded, version, built_in) VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(table_name) DO UPDATE SET "
            "primary_key = ?2, folded = ?3, version = ?4, built_in = ?5 WHERE (primary_key, folded, version, built_in) IS NOT (?2, ?3, ?4, ?5)",
            {t.name, json_list(w.key), json_list(t.folded), t.version, std::int64_t{t.built_in}});

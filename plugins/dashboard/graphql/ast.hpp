@@ -28,14 +28,16 @@ struct type_ref {
     location at;
 };
 
+struct ast_member;
 struct ast_value {
     enum class kind { variable, integer, real, text, boolean, null, enumeration, list, object };
     kind what = kind::null;
     std::string text;                                          // variable's name, number's digits, text, "true", enum's word
     std::vector<ast_value> items;
-    std::vector<std::pair<std::string, ast_value>> fields;
+    std::vector<ast_member> fields;                            // of an object, as written
     location at;
 };
+struct ast_member { std::string name; ast_value value; };
 
 struct ast_argument { std::string name; ast_value value; location at; };
 struct ast_directive { std::string name; std::vector<ast_argument> arguments; location at; };

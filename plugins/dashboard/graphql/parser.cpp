@@ -200,7 +200,7 @@ private:
             while (!take("}")) {
                 auto key = name();
                 expect(":");
-                v.fields.emplace_back(std::move(key), value(constant));
+                v.fields.push_back({std::move(key), value(constant)});
             }
         } else unexpected();
         return v;

@@ -241,7 +241,7 @@ bool literal_fits(ast_value const& v, type_use const& t, std::string& why) {
     }
     for (auto const& i : t.named->inputs) {
         bool given = false;
-        for (auto const& f : v.fields) given |= f.first == i.name;
+        for (auto const& f : v.fields) given |= f.name == i.name;
         if (!given && i.required()) return why = "Field \"" + t.named->name + "." + i.name + "\" of required type \"" + to_string(i.type.ref) + "\" was not provided.", false;
     }
     return true;

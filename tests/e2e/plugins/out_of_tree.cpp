@@ -51,6 +51,7 @@ void serve(rig& r, fs::path const& so, std::vector<std::pair<std::string, std::s
     auto& h = r.make();
     h.add_file(so.string());
     h.prepare(), h.start();
+    r.copied();
     for (auto& [topic, payload] : messages) {
         CHECK(h.topics(topic).consumers == 1);
         r.log.put(message(topic, payload, "dev-7"));

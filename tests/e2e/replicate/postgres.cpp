@@ -205,6 +205,8 @@ TEST_CASE("a destination further behind than replicate_lag_alarm raises one aler
 
 TEST_CASE("a role that only reads may see devices and campaigns, but no password hashes and no keys") {
     follower f;
+    st::install_outbox_triggers(f.db, {"users", {}, {}, {}, 1, true});
+    f.migrate(f.dsn, f.db);
     f.device("12345");
     f.start();
     REQUIRE(f.settles());
@@ -214,8 +216,8 @@ TEST_CASE("a role that only reads may see devices and campaigns, but no password
     CHECK_THROWS(pg_ask(looker, "DELETE FROM devices"));
     CHECK(pg_ask(f.dsn, "SELECT count(*) FROM users") == pg_rows{{"0"}});      // it is there, and yet:
     CHECK_THROWS(pg_ask(looker, "SELECT count(*) FROM users"));
-    CHECK(pg_ask(f.dsn, "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name ~ '(password|secret|key|token)_?hash' "
-                        "AND has_table_privilege('looker', quote_ident(table_name), 'SELECT')").empty());
+    CHECK(pg_ask(f.dsn, "SELECT DISTINCT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' "
+                        "AND a.attname ~ '(password|secret|key|token)_?hash' AND has_table_privilege('looker', c.oid, 'SELECT')").empty());
 }
 
 TEST_CASE("two nodes say different things about one row: the greater sequence wins, whoever comes last (G07)") {
@@ -238,6 +240,8 @@ TEST_CASE("Postgres is put back to an old state: it is filled again, and what it
     follower f;
     f.fleet(10);
     f.start();
+    REQUIRE(f.settles());
+    f.db.exec("UPDATE devices SET status = 'offline'");
     REQUIRE(f.settles());
     f.stop();
     pg_ask(f.dsn, "UPDATE airmail_replica SET seq = 1; DELETE FROM devices WHERE serial_no = 'dev-3'; INSERT INTO devices(device_id, serial_no, status, airmail_node, airmail_seq) "

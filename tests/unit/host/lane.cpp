@@ -14,6 +14,7 @@ using namespace airmail::host::test;
 TEST_CASE("a durable message becomes rows, outbox and position in one transaction, then its publication leaves") {
     rig r;
     auto& h = r.with<diary>();
+    r.copied();
     r.log.put(message("devices/dev-1/say", "command"));
     CHECK(r.out.published.empty());
     h.pump();

@@ -59,6 +59,7 @@ TEST_CASE("a shared object has a lane of its own and sees its own tables only") 
     h.add(sdk::make_descriptor<diary>());
     h.add_file(fixture("good"));
     h.prepare(), h.start();
+    r.copied();
     REQUIRE(h.lanes().size() == 2);
     CHECK(h.lanes()[1]->name() == "test.fixture");
     auto lanes = h.topics("fixture/a").loose;

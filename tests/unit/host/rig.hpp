@@ -144,6 +144,8 @@ struct rig {
         host->pump();
         return *got;
     }
+    /// Somebody wants copies: from now on changes are told.
+    void copied() { storage::sqlite::db{options.database}.exec("INSERT INTO airmail_outbox_cursors(destination, seq) VALUES('postgres', 0)"); }
     std::int64_t number(std::string_view sql) { return storage::sqlite::db{options.database}.integer(sql); }
     std::string text(std::string_view sql) {
         auto v = storage::sqlite::db{options.database}.scalar(sql);

@@ -54,6 +54,7 @@ struct real : airmail::host::test::rig {
 
 TEST_CASE("the built-in plugins on the real host: an update from upload to completion") {
     real r(fleet::opts{{"ota_probation", "0"}});
+    r.copied();
     auto firmware = r.firmware();
     r.ready("d1", 1);
     r.heartbeat("d1", "v1.0.2");

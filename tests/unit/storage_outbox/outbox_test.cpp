@@ -16,7 +16,7 @@ struct fixture {
     std::int64_t now = 1000;
     outbox box;
 
-    explicit fixture(std::int64_t rows_max = 1000) : box(d, {.node_id = 3, .rows_max = rows_max, .rows_kept_without_reader = 50, .wall_ms = [this] { return now; }}) {
+    explicit fixture(std::int64_t rows_max = 1000) : box(d, {.node_id = 3, .rows_max = rows_max, .wall_ms = [this] { return now; }}) {
         sqlite::migrate_core(d, 1);
         d.script("CREATE TABLE devices(device_id TEXT PRIMARY KEY, model TEXT, size INTEGER, key BLOB) STRICT;"
                  "CREATE TABLE tags(device_id TEXT REFERENCES devices ON DELETE CASCADE, tag TEXT, PRIMARY KEY(device_id, tag)) STRICT");
@@ -147,20 +147,20 @@ TEST_CASE("each destination has its own cursor, and rows leave when all have rea
     f.reads_from_the_start("postgres");
     f.reads_from_the_start("redis");
     for (int i = 0; i < 10; ++i) f.d.exec("INSERT INTO devices(device_id) VALUES(?)", {std::to_string(i)});
-    f.box.advance("postgres", 10);
-    f.box.advance("redis", 4);
-    f.box.advance("redis", 2);                                   // never back
+    f.box.advance("postgres", 11);                               // the first number is 2: 1 was the first destination's
+    f.box.advance("redis", 5);
+    f.box.advance("redis", 3);                                   // never back
     CHECK(f.box.trim() == 4);
     CHECK(f.box.read("postgres", 100).empty());
     auto left = f.box.read("redis", 3);
     REQUIRE(left.size() == 3);
-    CHECK(left[0].seq == 5);
-    f.box.advance("redis", 10);
+    CHECK(left[0].seq == 6);
+    f.box.advance("redis", 11);
     f.box.trim();
     CHECK(f.box.size() == 0);
-    CHECK(f.box.last() == 10);
+    CHECK(f.box.last() == 11);
     f.d.exec("INSERT INTO devices(device_id) VALUES('x')");      // numbers go on after the rows are gone
-    CHECK(f.box.read("redis", 1).at(0).seq == 11);
+    CHECK(f.box.read("redis", 1).at(0).seq == 12);
 }
 
 TEST_CASE("at its bound the outbox is dropped and whoever had not read it needs a snapshot") {
@@ -171,7 +171,7 @@ TEST_CASE("at its bound the outbox is dropped and whoever had not read it needs 
     f.box.trim();
     CHECK(f.box.size() == 100);
     f.d.exec("INSERT INTO devices(device_id) VALUES('last')");
-    f.box.advance("redis", 101);
+    f.box.advance("redis", 102);
     f.box.trim();
     CHECK(f.box.size() == 0);
     CHECK(f.box.dropped() == 101);
@@ -183,19 +183,28 @@ TEST_CASE("at its bound the outbox is dropped and whoever had not read it needs 
     CHECK_FALSE(d[1].needs_snapshot);
     f.d.exec("INSERT INTO devices(device_id) VALUES('after')");
     CHECK(f.box.read("postgres", 10).empty());                   // not before it has its copy
-    f.box.snapshot_taken("postgres", 101);
+    f.box.snapshot_taken("postgres", 102);
     CHECK(f.box.read("postgres", 10).size() == 1);
     CHECK(f.box.read("redis", 10).size() == 1);
 }
 
-TEST_CASE("without a destination the newest rows stay to be looked at, and no more") {
+TEST_CASE("without a destination nothing is written; who comes later is filled anew, with numbers beyond all that were") {
     fixture f;
-    for (int i = 0; i < 200; ++i) f.d.exec("INSERT INTO devices(device_id) VALUES(?)", {std::to_string(i)});
-    CHECK(f.box.trim() == 150);
-    CHECK(f.box.size() == 50);
+    f.reads_from_the_start("postgres");
+    for (int i = 0; i < 20; ++i) f.d.exec("INSERT INTO devices(device_id) VALUES(?)", {std::to_string(i)});
+    auto const newest = f.box.last();
+    f.box.remove_destination("postgres");
+    for (int i = 0; i < 20; ++i) f.d.exec("UPDATE devices SET model = 'x' WHERE device_id = ?", {std::to_string(i)});
+    f.d.exec("DELETE FROM devices WHERE device_id = '7'");
+    CHECK(f.box.last() == newest);
+    CHECK(f.box.trim() == 20);
+    CHECK(f.box.size() == 0);
     f.box.add_destination("postgres");
     CHECK(f.box.read("postgres", 10).empty());
     CHECK(f.box.destinations().at(0).needs_snapshot);
+    CHECK(f.box.snapshot_begin("postgres") > newest);
+    f.d.exec("DELETE FROM devices WHERE device_id = '8'");
+    CHECK(f.box.size() == 1);
 }
 
 TEST_CASE("a change of folded columns alone leaves one row a key, however often, and none in the outbox") {
@@ -256,13 +265,13 @@ TEST_CASE("a destination that was put back reads again from where it is, if the 
     f.reads_from_the_start("postgres");
     f.reads_from_the_start("redis");
     for (int i = 0; i < 5; ++i) f.d.exec("INSERT INTO devices(device_id) VALUES(?)", {std::to_string(i)});
-    f.box.advance("postgres", 4);
-    CHECK(f.box.resume("postgres", 2));
-    CHECK(f.all().size() == 3);
-    f.box.advance("postgres", 5), f.box.advance("redis", 3);
-    f.box.trim();
-    CHECK_FALSE(f.box.resume("postgres", 1));
+    f.box.advance("postgres", 5);
     CHECK(f.box.resume("postgres", 3));
+    CHECK(f.all().size() == 3);
+    f.box.advance("postgres", 6), f.box.advance("redis", 4);
+    f.box.trim();
+    CHECK_FALSE(f.box.resume("postgres", 2));
+    CHECK(f.box.resume("postgres", 4));
 }
 
 TEST_CASE("a new epoch's numbers are greater than any before, and everybody is filled anew") {
