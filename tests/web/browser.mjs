@@ -39,8 +39,21 @@ export async function accessible(page, where) {
   assert.equal(found.join('\n'), '', `${where} is not accessible`);
 }
 
+/** Nothing is being fetched for the first time, and no colour is on its way to another. */
+export async function settled(page) {
+  await page.locator('h1').first().waitFor();
+  await page.waitForFunction(() => !document.querySelector('.bone') && document.getAnimations().every((a) => a.playState !== 'running' || a.effect?.getTiming().iterations === Infinity));
+}
+
 export const picture = (page, name) => page.screenshot({ path: join(pictures, `${name}.png`) });
-export const widerThanTheWindow = (page) => page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
+/** What reaches beyond the right edge, when the page scrolls sideways; '' when it does not. */
+export const widerThanTheWindow = (page) =>
+  page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    if (scrollWidth <= clientWidth) return '';
+    const beyond = [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > clientWidth + 1).slice(0, 4);
+    return `${scrollWidth} of ${clientWidth} px: ${beyond.map((e) => `${e.tagName.toLowerCase()}.${e.className}`).join(', ')}`;
+  });
 
 export async function logIn(page, url, user, password) {
   await page.goto(`${url}/login`);

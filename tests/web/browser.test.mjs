@@ -3,49 +3,20 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
 import { accessible, logIn, openBrowser, picture } from './browser.mjs';
-import { House, until } from './house.mjs';
+import { Day, password } from './day.mjs';
+import { until } from './house.mjs';
 
 const devices = 24;
-const password = 'correct horse battery staple';
-const house = new House();
-let context;
+const day = new Day('first-day');
+const { house, step, figure, button, dialog } = day;
 let page;
 let fleet;
 let campaign;
 let overview;
-let failed = false;
-
-/** A step of the day; after the first that fails the rest is not tried. */
-const step = (name, body) =>
-  test(name, async (t) => {
-    if (failed) return t.skip('an earlier step failed');
-    try {
-      await body();
-    } catch (trouble) {
-      failed = true;
-      house.kept = true;
-      await picture(page, 'failure').catch(() => {});
-      trouble.message += `\nlook at failure.png, ${house.dir}; the page has said: ${page?.told.join(' | ')}`;
-      throw trouble;
-    }
-  });
-const figure = (what) => page.locator('.figure').filter({ hasText: what }).locator('.value');
-const button = (name) => page.getByRole('button', { name, exact: true });
-const dialog = (name) => page.getByRole('dialog', { name });
-
-before(async () => {
-  await house.broker();
-  ({ context, page } = await openBrowser());
-});
-after(async () => {
-  if (failed) console.error(house.daemon?.text().split('\n').slice(-30).join('\n'));
-  await context?.close();
-  await house.end();
-});
 
 step('without an administrator the page says where the link is', async () => {
+  page = day.page;
   await page.goto(house.url);
   await page.getByRole('heading', { name: 'Welcome' }).waitFor();
   await accessible(page, 'the welcome');
@@ -97,7 +68,7 @@ step('an unsigned file is refused with what to do about it', async () => {
 });
 
 step('a signed release is uploaded from the page, which says how far it is', async () => {
-  const slow = await context.newCDPSession(page);
+  const slow = await day.context.newCDPSession(page);
   await slow.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 2 * 1048576 });
   await page.setInputFiles('input[type=file]', house.release('v1.1.0', 2, 2));
   await page.locator('.drop [role=img]').waitFor();
@@ -109,7 +80,7 @@ step('a signed release is uploaded from the page, which says how far it is', asy
 });
 
 step('the wizard counts the targets while they are written, and starts a campaign in phases', async () => {
-  overview = await context.newPage();
+  overview = await day.context.newPage();
   await overview.goto(house.url);
   await overview.getByText('All quiet').waitFor();
   await page.bringToFront();

@@ -64,7 +64,8 @@ export class House {
     return one;
   }
 
-  async broker() {
+  /** `more`: lines of the configuration, before the listener. */
+  async broker(more = '') {
     this.ctl('ca', 'init', '--dir', `${this.dir}/ca`);
     this.ctl('ca', 'server', '--dir', `${this.dir}/ca`, '--san', 'localhost', '--san', '127.0.0.1');
     this.mqtts = await freePort();
@@ -90,6 +91,7 @@ ota_probation 2s
 ota_probation_heartbeats 2
 ota_rollback_grace 5s
 ota_retry_backoff 2s
+${more}
 listener ${this.mqtts} 127.0.0.1
 device_listener true
 cafile ${ca}/ca.crt
@@ -142,6 +144,14 @@ require_certificate true
   /** The one-time token of the first administrator, from what the broker has printed. */
   async setupToken() {
     return until('the broker prints the link of the first administrator', async () => /\/setup\?token=([\w.~-]+)/.exec(this.daemon.text())?.[1]);
+  }
+
+  /** Ends the broker as a power switch would, and starts it anew. */
+  async killAndOpen() {
+    this.daemon.child.kill('SIGKILL');
+    await this.daemon.ended;
+    this.running = this.running.filter((r) => r !== this.daemon);
+    await this.open();
   }
 
   async stop(one) {

@@ -1,4 +1,4 @@
-import { Button, Menu, TagsInput } from '@mantine/core';
+import { Button, TagsInput } from '@mantine/core';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router-dom';
 import { useMutation, useQuery, useSubscription } from 'urql';
@@ -12,6 +12,7 @@ import { Bar } from '../ui/bar';
 import { Card } from '../ui/card';
 import { Confirm, Dialog, type Question } from '../ui/dialog';
 import { Icon } from '../ui/icon';
+import { Menu } from '../ui/menu';
 import { Page } from '../ui/page';
 import { SessionsTable } from '../ui/sessions_table';
 import { DeviceSettings, SettingHistory } from '../ui/settings_of_device';
@@ -199,7 +200,7 @@ function Actions({ device: d, changed }: { device: D.DeviceDetail; changed: () =
   const id = d.device_id;
   return (
     <>
-      <Menu position="bottom-end" withinPortal>
+      <Menu>
         <Menu.Target><Button variant="default" leftSection={<Icon name="menu" size={16} />}>Actions</Button></Menu.Target>
         <Menu.Dropdown>
           <Menu.Item leftSection={<Icon name="tag" size={15} />} onClick={() => setTags(d.tags)}>Tags</Menu.Item>
@@ -210,7 +211,7 @@ function Actions({ device: d, changed }: { device: D.DeviceDetail; changed: () =
             <Menu.Item leftSection={<Icon name="check" size={15} />} onClick={async () => answered(await accept({ id }), 'Accepted') && changed()}>Accept again</Menu.Item>
           )}
           {admin && (
-            <Menu.Item color="red" leftSection={<Icon name="bin" size={15} />} onClick={() => setQuestion({ title: `Remove ${d.serial_no}?`, body: 'Its record, settings and history here are deleted. If it comes back with a valid certificate it is registered anew.', yes: 'Remove it', danger: true, act: async () => answered(await remove({ id }), 'Removed') && go('/devices') })}>Remove</Menu.Item>
+            <Menu.Item className="danger" leftSection={<Icon name="bin" size={15} />} onClick={() => setQuestion({ title: `Remove ${d.serial_no}?`, body: 'Its record, settings and history here are deleted. If it comes back with a valid certificate it is registered anew.', yes: 'Remove it', danger: true, act: async () => answered(await remove({ id }), 'Removed') && go('/devices') })}>Remove</Menu.Item>
           )}
         </Menu.Dropdown>
       </Menu>

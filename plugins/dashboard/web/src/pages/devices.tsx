@@ -1,4 +1,4 @@
-import { Button, Menu, Select, TextInput } from '@mantine/core';
+import { Button, Select, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
 import { useState } from 'react';
 import { useSearchParams } from 'react-router-dom';
@@ -11,6 +11,7 @@ import { AddDeviceDialog } from '../ui/add_device';
 import { Dialog } from '../ui/dialog';
 import { DeviceList } from '../ui/device_list';
 import { Icon } from '../ui/icon';
+import { Menu } from '../ui/menu';
 import { Page } from '../ui/page';
 import { say } from '../ui/toast';
 
@@ -91,7 +92,7 @@ function Saved({ query, choose }: { query: string; choose: (query: string) => vo
   const [name, setName] = useState('');
   return (
     <>
-      <Menu position="bottom-end" withinPortal>
+      <Menu>
         <Menu.Target>
           <Button variant="default" leftSection={<Icon name="star" size={16} />}>
             Saved filters
@@ -155,7 +156,7 @@ function ExportMenu({ params }: { params: URLSearchParams }) {
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
   return (
-    <Menu position="bottom-end" withinPortal>
+    <Menu>
       <Menu.Target>
         <Button variant="default" leftSection={<Icon name="download" size={16} />}>
           Export

@@ -1,6 +1,6 @@
 import { zodResolver } from '@hookform/resolvers/zod';
 import { Button } from '@mantine/core';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { FormProvider, useForm } from 'react-hook-form';
 import { useNavigate, useSearchParams } from 'react-router-dom';
 import { useMutation } from 'urql';
@@ -33,6 +33,16 @@ export default function NewCampaign() {
   const [question, setQuestion] = useState<Question | null>(null);
   const [, create] = useMutation(CreateCampaign);
   const go = useNavigate();
+  const sheet = useRef<HTMLFormElement>(null);
+  const shown = useRef(step);
+  useEffect(() => {
+    if (shown.current === step) return;
+    shown.current = step;
+    // A step is a page of its own to who hears or tabs through it: its title takes the focus.
+    const title = sheet.current?.querySelector('h2');
+    title?.setAttribute('tabindex', '-1');
+    title?.focus();
+  }, [step]);
   if (!may) return <Lost what="forbidden" />;
   const last = step === steps.length - 1;
 
@@ -66,6 +76,7 @@ export default function NewCampaign() {
       <FormProvider {...methods}>
         <div className="columns wide-left">
           <form
+            ref={sheet}
             onSubmit={(e) => {
               e.preventDefault();
               if (last) start();

@@ -1,5 +1,5 @@
 import { zodResolver } from '@hookform/resolvers/zod';
-import { Button, Menu, PasswordInput, Select, TextInput } from '@mantine/core';
+import { Button, PasswordInput, Select, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { Controller, useForm } from 'react-hook-form';
 import { useMutation, useQuery } from 'urql';
@@ -13,6 +13,7 @@ import { Badge } from '../ui/badge';
 import { Card } from '../ui/card';
 import { Confirm, Dialog, type Question } from '../ui/dialog';
 import { Icon } from '../ui/icon';
+import { Menu } from '../ui/menu';
 import { Page } from '../ui/page';
 import { Bones, Trouble } from '../ui/states';
 import { Table } from '../ui/table';
@@ -50,12 +51,12 @@ export default function Users() {
               { head: 'State', cell: (u) => <Badge tone={u.disabled ? 'idle' : 'good'}>{u.disabled ? 'Disabled' : 'Active'}</Badge> },
               { head: 'Since', className: 'quiet small', cell: (u) => <Ago at={u.created_at} /> },
               { head: 'Actions', right: true, silent: true, cell: (u) => <>{u.name !== me && (
-                      <Menu position="bottom-end" withinPortal>
+                      <Menu>
                         <Menu.Target><Button size="compact-xs" variant="default" aria-label={`Actions for ${u.name}`}>Actions</Button></Menu.Target>
                         <Menu.Dropdown>
                           <Menu.Item onClick={() => setPassword(u)}>New password</Menu.Item>
                           <Menu.Item onClick={async () => answered(await disable({ name: u.name, disabled: !u.disabled }), u.disabled ? 'May log in again' : 'Disabled, and logged out') && refresh()}>{u.disabled ? 'Enable' : 'Disable'}</Menu.Item>
-                          <Menu.Item color="red" onClick={() => setQuestion({ title: `Remove ${u.name}?`, body: 'The account and its logins end. What this person did stays in the audit.', yes: 'Remove', danger: true, act: async () => answered(await remove({ name: u.name }), 'Removed') && refresh() })}>Remove</Menu.Item>
+                          <Menu.Item className="danger" onClick={() => setQuestion({ title: `Remove ${u.name}?`, body: 'The account and its logins end. What this person did stays in the audit.', yes: 'Remove', danger: true, act: async () => answered(await remove({ name: u.name }), 'Removed') && refresh() })}>Remove</Menu.Item>
                         </Menu.Dropdown>
                       </Menu>
                     )}</> },

@@ -1,5 +1,10 @@
 import { useEffect, useRef } from 'react';
 
+let justLoaded = true;
+
+/** From now on a page that comes takes the focus: somebody has gone to it. */
+export const walking = () => void (justLoaded = false);
+
 /** A page: its title in the window and as the heading that takes the focus, so that screen readers hear where they are. */
 export function Page({ title, lead, aside, children, badge }: { title: string; lead?: React.ReactNode; aside?: React.ReactNode; badge?: React.ReactNode; children: React.ReactNode }) {
   const heading = useRef<HTMLHeadingElement>(null);
@@ -7,6 +12,8 @@ export function Page({ title, lead, aside, children, badge }: { title: string; l
     document.title = `${title} · Airmail`;
   }, [title]);
   useEffect(() => {
+    // What the browser has just loaded it reads itself, and Tab begins at the way past the navigation.
+    if (justLoaded) return walking();
     // A field of the page that asked for the focus keeps it.
     const page = heading.current?.closest('.page');
     if (!page?.contains(document.activeElement)) heading.current?.focus({ preventScroll: true });
