@@ -59,14 +59,19 @@ web_house::web_house(parts p, config::config const& settings) : p_(std::move(p))
         if (d.where == config::scope::listener || !d.same_as.empty() || d.status == config::standing::ignored) continue;
         auto value = secret(d.name) ? std::string(settings.written(d.name) ? "..." : "") : settings.as_written(d.name);
         settings_.push_back({std::string(d.name), std::move(value), std::string(d.unit), std::string(d.doc), settings.written(d.name)});
+        switch (d.kind) {
+        case config::type::count: numbers_.emplace(d.name, settings.number(d.name)); break;
+        case config::type::size: numbers_.emplace(d.name, static_cast<std::int64_t>(settings.size(d.name))); break;
+        case config::type::duration: numbers_.emplace(d.name, std::chrono::duration_cast<std::chrono::seconds>(settings.duration(d.name)).count()); break;
+        default: break;
+        }
     }
 }
 
 std::string web_house::version() const { return airmail::version; }
-std::string web_house::option(std::string_view key) const {
-    for (auto const& s : settings_)
-        if (s.key == key) return s.value;
-    return {};
+std::int64_t web_house::number(std::string_view key, std::int64_t otherwise) const {
+    auto at = numbers_.find(key);
+    return at == numbers_.end() ? otherwise : at->second;
 }
 
 void web_house::log(int level, std::string const& text) {

@@ -7,6 +7,8 @@
 #include "broker/passwords.hpp"
 #include "plugins/sdk/web.hpp"
 
+#include <map>
+
 namespace airmail {
 
 class house_paths;
@@ -40,13 +42,14 @@ public:
     std::vector<sdk::web_listener> listeners() const override { return p_.listeners(); }
     std::vector<sdk::web_certificate> certificates() const override { return p_.certificates(); }
     std::vector<sdk::web_setting> settings() const override { return settings_; }
-    std::string option(std::string_view key) const override;
+    std::int64_t number(std::string_view key, std::int64_t otherwise) const override;
     std::string address_of_page() const override { return p_.address(); }
     void log(int level, std::string const& text) override;
 
 private:
     parts p_;
     std::vector<sdk::web_setting> settings_;   // as started
+    std::map<std::string, std::int64_t, std::less<>> numbers_;
 };
 
 }

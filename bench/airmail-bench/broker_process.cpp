@@ -100,7 +100,9 @@ std::uint16_t free_port() {
 broker_process::broker_process(broker_spec const& spec, broker_place const& place) : place_(place), name_(spec.name) {
     std::filesystem::create_directories(place.dir + "/data");
     std::filesystem::create_directories(place.dir + "/" + spec.name);
-    std::ofstream(place.dir + "/broker.conf") << filled(spec.config.empty() ? "{base}" : spec.config, place);
+    auto const config = filled(spec.config.empty() ? "{base}" : spec.config, place);
+    std::ofstream(place.dir + "/broker.conf") << config;
+    auto const has = [&](std::uint16_t port) { return config.find(fmt::format("listener {}", port)) != config.npos; };
     auto const command = "exec " + filled(spec.command, place) + " >>" + place.dir + "/output 2>&1";
     pid_ = ::fork();
     if (pid_ < 0) throw failure("fork failed");
@@ -108,12 +110,13 @@ broker_process::broker_process(broker_spec const& spec, broker_place const& plac
         ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
         ::_exit(127);
     }
-    wait_until_listening();
+    wait_until_listening(place_.port);
+    if (has(place_.tls_port)) wait_until_listening(place_.tls_port);      // listeners open one after the other
 }
 
-void broker_process::wait_until_listening() {
+void broker_process::wait_until_listening(std::uint16_t port) {
     for (auto const until = std::chrono::steady_clock::now() + 20s; std::chrono::steady_clock::now() < until;) {
-        if (listening(place_.port)) return;
+        if (listening(port)) return;
         if (::waitpid(pid_, nullptr, WNOHANG) == pid_) {
             pid_ = -1;
             std::ifstream out(place_.dir + "/output");

@@ -48,7 +48,7 @@ public:
     std::vector<std::pair<std::string, double>> threads() const;
 
 private:
-    void wait_until_listening();
+    void wait_until_listening(std::uint16_t port);
     broker_place place_;
     std::string name_;
     pid_t pid_ = -1;

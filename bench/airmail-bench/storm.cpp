@@ -50,8 +50,8 @@ private:
         bytes hello;
         codec::connect_view c;
         c.protocol = codec::version::v311;
-        c.client_id = fmt::format("bench-ping-{}", i);
-        auto const user = bench_user(i);
+        auto const id = fmt::format("bench-ping-{}", i), user = bench_user(i);
+        c.client_id = id;
         c.user_name = user;
         codec::encode(hello, c);
         std::array<char, 4> answer{};

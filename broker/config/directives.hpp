@@ -45,7 +45,7 @@ struct directive {
     bool reloadable = false;                // applied by SIGHUP; otherwise at the next start
     bool repeats = false;                   // several lines add up
     standing status = standing::obeyed;
-    std::int64_t least = 0, most = INT64_MAX;   // count only
+    std::int64_t least = 0, most = INT64_MAX;   // count; duration: milliseconds
     std::string_view same_as = "";          // an alias: the name that is really meant
 
     std::string_view standard_for(bool device) const { return device || mosquitto == "\x01" ? standard : mosquitto; }

@@ -64,6 +64,14 @@ std::string count_complaint(directive const& d, std::string_view s) {
     return "a whole number from " + std::to_string(d.least) + " to " + std::to_string(d.most);
 }
 
+std::string duration_complaint(directive const& d, std::string_view s) {
+    auto const v = to_duration(s);
+    if (!v) return "a duration such as 15m, 30s or 500ms";
+    if (v->count() >= d.least && v->count() <= d.most) return {};
+    auto const seconds = [](std::int64_t ms) { return std::to_string(ms / 1000) + "s"; };
+    return d.most == INT64_MAX ? "at least " + seconds(d.least) : "from " + seconds(d.least) + " to " + seconds(d.most);
+}
+
 }
 
 std::optional<bool> to_flag(std::string_view s) {
@@ -151,7 +159,7 @@ std::string complaint(directive const& d, std::string_view s) {
     case type::flag: return to_flag(s) ? "" : "true or false";
     case type::count: return count_complaint(d, s);
     case type::size: return to_size(s) ? "" : "a size such as 4MiB or 65536";
-    case type::duration: return to_duration(s) ? "" : "a duration such as 15m, 30s or 500ms";
+    case type::duration: return duration_complaint(d, s);
     case type::expiry: return to_expiry(s) ? "" : "a number and h, d, w, m (months) or y, such as 14d";
     case type::percent: return to_percent(s) ? "" : "a share from 0% to 100%";
     case type::choice: return one_of(d.choices, s) ? "" : "one of: " + std::string{d.choices};

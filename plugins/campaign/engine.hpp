@@ -174,6 +174,8 @@ private:
     std::unordered_set<std::string> renewable_;                    // devices that have asked for a URL; bound: presence
     std::unordered_map<std::string, std::string> delivered_;       // serial -> command_id; bound: presence
     bool delivered_armed_ = false;
+    std::int64_t delivered_since_ = 0;                             // when it was armed, ctx.now()
+    bool crowd_ = false;                                           // the last admission left devices for which there is room and a token
     std::unordered_set<std::string> revoked_;                      // by a cancel, before their rows' turn; bound: 20,000
     debt bytes_;                                                   // of all campaigns
     std::int64_t next_window_ = INT64_MAX;                         // stored clock

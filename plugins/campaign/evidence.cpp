@@ -134,11 +134,14 @@ void engine::delivered(std::string_view serial, std::string_view command_id) {
     if (command_id.empty() || !connected(serial)) return;
     delivered_.insert_or_assign(std::string{serial}, std::string{command_id});
     if (std::exchange(delivered_armed_, true)) return;
+    delivered_since_ = ctx.now();
     ctx.timer(delivered_timer, ctx.now() + 250);
 }
 
 /// At most a thousand at once; a row that has moved on meanwhile is left alone.
 void engine::take_delivered() {
+    // Whoever waits to be told goes before those who have been told: this is a hint, the lane's time is theirs.
+    if (crowd_ && ctx.now() - delivered_since_ < 2000) return ctx.timer(delivered_timer, ctx.now() + 250);
     delivered_armed_ = false;
     kit::json_array names;
     std::size_t n = 0;

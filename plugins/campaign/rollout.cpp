@@ -54,7 +54,8 @@ void engine::admit_some() {
         left -= admit(*c, q, left);
         more |= !q.serials.empty() && c->n.in_flight < c->max_in_flight;
     }
-    if (more) ctx.timer(admission_timer, left > 0 ? ctx.now() + 1000 : ctx.now());      // left > 0: the rate holds us back
+    crowd_ = more && left <= 0;                                       // left > 0: the rate holds us back
+    if (more) ctx.timer(admission_timer, crowd_ ? ctx.now() : ctx.now() + 1000);
 }
 
 /// One batch of one campaign: read at once, signed on two threads while the rows are written, published when all are.

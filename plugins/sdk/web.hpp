@@ -84,7 +84,8 @@ public:
     virtual std::vector<web_certificate> certificates() const = 0;
     /// Directives in force, secrets left out.
     virtual std::vector<web_setting> settings() const = 0;
-    virtual std::string option(std::string_view key) const = 0;
+    /// The value in force of a count, a size (bytes) or a duration (whole seconds); `otherwise` for what is none of these.
+    virtual std::int64_t number(std::string_view key, std::int64_t otherwise) const = 0;
     virtual std::string address_of_page() const = 0; // https://localhost:8443
     virtual void log(int level, std::string const& text) = 0;   // 0 debug .. 3 error
 };

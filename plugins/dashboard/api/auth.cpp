@@ -58,7 +58,7 @@ std::string const& decoy() {
 }
 
 sdk::web_reply service::logged_in(session s) {
-    auto out = as_json({{"access_token", users_->access_token(s.who)}, {"expires_in", access_life_s}, {"role", s.who.role}, {"user", s.who.name}});
+    auto out = as_json({{"access_token", users_->access_token(s.who)}, {"expires_in", users_->token_life_s()}, {"role", s.who.role}, {"user", s.who.name}});
     out.headers = set_cookie(s.refresh, refresh_life_s);
     return out;
 }

@@ -60,8 +60,8 @@ std::int64_t number(sq::value const& v) { return std::get<std::int64_t>(v); }
 
 }
 
-people::people(std::string const& directory, std::function<std::int64_t()> wall_ms)
-    : directory_(directory), wall_ms_(std::move(wall_ms)), db_(directory + "/registry.db"), outbox_(db_, {.wall_ms = wall_ms_}), key_(load_key(directory + "/dashboard.key")) {
+people::people(std::string const& directory, std::function<std::int64_t()> wall_ms, std::int64_t life_s)
+    : directory_(directory), wall_ms_(std::move(wall_ms)), life_s_(life_s), db_(directory + "/registry.db"), outbox_(db_, {.wall_ms = wall_ms_}), key_(load_key(directory + "/dashboard.key")) {
     sq::migration const steps[] = {{1, "logins", logins_1}};
     sq::migrate(db_, "dashboard", steps, wall_ms_());
     reload();
@@ -280,7 +280,7 @@ void people::end(std::string const& token) {
 
 std::string people::access_token(user const& u) const {
     auto now = wall_ms_() / 1000;
-    auto made = key_.sign({u.id, u.name, u.role, random_text().substr(0, 16), now, now + access_life_s, u.updated_at});
+    auto made = key_.sign({u.id, u.name, u.role, random_text().substr(0, 16), now, now + life_s_, u.updated_at});
     if (!made) throw refused{503, "auth.crypto", "the token could not be signed"};
     return *made;
 }

@@ -33,7 +33,8 @@ inline constexpr std::size_t password_bytes_min = 12, password_bytes_max = 256, 
 class people {
 public:
     /// `directory`: of registry.db; makes dashboard.key there (0600) when it is not there. Throws std::runtime_error.
-    people(std::string const& directory, std::function<std::int64_t()> wall_ms);
+    /// `life_s`: of an access token.
+    people(std::string const& directory, std::function<std::int64_t()> wall_ms, std::int64_t life_s = access_life_s);
 
     std::optional<user> by_name(std::string const& name) const;
     std::vector<user> all() const;
@@ -65,6 +66,7 @@ public:
     session refresh(std::string const& token, std::string const& request_id);
     void end(std::string const& token);
     std::string access_token(user const& u) const;
+    std::int64_t token_life_s() const { return life_s_; }
     /// The living user of an access token; role as it is now. Also tells when the token ends (unix s).
     std::optional<sdk::web_who> authenticate(std::string_view token, std::int64_t* expires_at = nullptr) const;
     /// Is this caller still who he was? Keys and the control socket are.
@@ -85,6 +87,7 @@ private:
 
     std::string directory_;
     std::function<std::int64_t()> wall_ms_;
+    std::int64_t life_s_;
     mutable std::recursive_mutex lock_;
     mutable storage::sqlite::db db_;
     storage::outbox outbox_;                              // users are copied outside, too

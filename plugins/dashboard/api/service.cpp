@@ -84,16 +84,12 @@ std::unique_ptr<sdk::web_service> make_service() { return std::make_unique<servi
 
 void service::start(sdk::web_house& house) {
     house_ = &house, directory_ = house.directory();
-    users_ = std::make_unique<people>(directory_, wall_ms);
+    users_ = std::make_unique<people>(directory_, wall_ms, house.number("limit_jwt_life", access_life_s));
     shared_ = std::make_unique<shared>(house, *users_, cache_, wall_ms() / 1000, wall_ms);
-    auto setting = [&](char const* key, std::int64_t otherwise) {
-        auto text = house.option(key);
-        return text.empty() ? otherwise : static_cast<std::int64_t>(std::atoll(text.c_str()));
-    };
     graphql::limits bounds;
-    bounds.depth = static_cast<int>(setting("http_graphql_depth", bounds.depth)), bounds.aliases = static_cast<int>(setting("http_graphql_aliases", bounds.aliases));
-    bounds.cost = setting("http_graphql_cost", bounds.cost);
-    per_second_ = static_cast<double>(setting("http_graphql_rate", 50));
+    bounds.depth = static_cast<int>(house.number("http_graphql_depth", bounds.depth)), bounds.aliases = static_cast<int>(house.number("http_graphql_aliases", bounds.aliases));
+    bounds.cost = house.number("http_graphql_cost", bounds.cost), bounds.page = house.number("limit_graphql_page", bounds.page);
+    per_second_ = static_cast<double>(house.number("http_graphql_rate", 50));
     engine_ = std::make_unique<engine>(*shared_, bounds);
     hub_ = std::make_unique<hub>(*engine_, directory_, wall_ms);
     own_ = std::make_unique<reader>(directory_ + "/registry.db", wall_ms);

@@ -14,7 +14,7 @@ constexpr char const* password = "correct horse battery";
 
 std::string dashboard_lines() {
     auto const& f = fleet::get().ours;
-    return fleet::get().device_listener() + "http_bind 127.0.0.1\nhttp_port {https}\nhttp_certfile " + f.server().certificate + "\nhttp_keyfile " + f.server().key + "\n";
+    return fleet::get().device_listener() + "http_bind 127.0.0.1\nhttp_port {https}\nlimit_graphql_page 150\nlimit_jwt_life 10m\nhttp_certfile " + f.server().certificate + "\nhttp_keyfile " + f.server().key + "\n";
 }
 
 std::string url(broker_process& d) { return "https://localhost:" + std::to_string(d.https_port()); }
@@ -53,6 +53,7 @@ struct house {
         auto made = post(d, "/api/v1/auth/setup", {{"token", setup_token(d)}, {"user", "ada"}, {"password", password}});
         REQUIRE_MESSAGE(made.code == 200, made.text);
         token = member(made, "access_token");
+        CHECK(json::parse(made.text).at("expires_in").to_number<int>() == 600);      // limit_jwt_life 10m
     }
     static house& get() {
         static house one;
@@ -168,7 +169,8 @@ TEST_CASE("what asks for too much is refused before anything is resolved [J01]")
     CHECK(gql(h, deep + " } }", h.token).code == 400);
     CHECK(code_of_first(gql(h, many + " }", h.token)) == "graphql.too_many_aliases");
     CHECK(gql(h, "{ ...F } fragment F on Query { ...F }", h.token).code == 400);
-    CHECK(code_of_first(gql(h, "{ devices(limit: 100000) { model } }", h.token)) == "graphql.page_too_large");
+    CHECK(code_of_first(gql(h, "{ devices(limit: 151) { model } }", h.token)) == "graphql.page_too_large");   // limit_graphql_page 150
+    CHECK(gql(h, "{ devices(limit: 150) { model } }", h.token).code == 200);
     auto const viewer = user(h, "vera", "viewer");
     CHECK(code_of_first(gql(h, "{ __schema { types { name } } }", viewer)) == "auth.forbidden");
     auto const batch = web(h.d, {"-H", "authorization: Bearer " + h.token, "-H", "content-type: application/json", "-d", "[{\"query\":\"{ tags }\"},{\"query\":\"{ tags }\"}]"}, "/graphql");

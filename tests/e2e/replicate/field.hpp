@@ -182,10 +182,10 @@ private:
     void beat(std::size_t i, std::int64_t due) {
         send(i, "heartbeat", fmt::format(R"({{"serial_no":"{}","model":"TX-100","current_firmware":"{}","timestamp":1795000000}})", name(i), version_), due);
     }
-    /// Ten of a device: downloading at 0, 10, ... 80 %, then installing.
+    /// Fourteen of a device: downloading at 0, 7, ... 84 %, then installing.
     void status(std::uint64_t k, std::int64_t due) {
         auto const i = k % n_, step = k / n_;
-        auto const rest = step < 9 ? fmt::format(R"("downloading","progress":{},"bytes":{})", step * 10, step * 400) : std::string(R"("installing")");
+        auto const rest = step < 13 ? fmt::format(R"("downloading","progress":{},"bytes":{})", step * 7, step * 280) : std::string(R"("installing")");
         send(i, "status", fmt::format(R"({{"campaign_id":"{}","command_id":"{}","status":{}}})", campaign_, commands_[i], rest), due);
     }
 

@@ -229,6 +229,10 @@ TEST_CASE("a role that only reads may see devices and campaigns, but no password
     auto const looker = "host=127.0.0.1 user=looker dbname=" + f.database + " port=" + std::to_string(ledger_server().port());
     CHECK(pg_ask(looker, "SELECT serial_no FROM devices") == pg_rows{{"12345"}});
     CHECK_THROWS(pg_ask(looker, "DELETE FROM devices"));
+    CHECK(pg_ask(f.dsn, "SELECT count(*) FROM users") == pg_rows{{"0"}});      // it is there, and yet:
+    CHECK_THROWS(pg_ask(looker, "SELECT count(*) FROM users"));
+    CHECK(pg_ask(f.dsn, "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name ~ '(password|secret|key|token)_?hash' "
+                        "AND has_table_privilege('looker', quote_ident(table_name), 'SELECT')").empty());
 }
 
 TEST_CASE("two nodes say different things about one row: the greater sequence wins, whoever comes last (G07)") {

@@ -108,6 +108,7 @@ TEST_CASE("a wrong value says what was expected") {
     CHECK(says(parse_text("max_connections many"), "max_connections: expected a whole number from -1 to 10000000, got \"many\""));
     CHECK(says(parse_text("persistence maybe"), "persistence: expected true or false, got \"maybe\""));
     CHECK(says(parse_text("ota_probation 10 parsecs"), "expected a duration such as 15m"));
+    CHECK(says(parse_text("limit_jwt_life 2d"), "limit_jwt_life: expected from 60s to 86400s, got \"2d\""));
     CHECK(says(parse_text("limit_packet -1"), "expected a size such as 4MiB"));
     CHECK(says(parse_text("store_durability perhaps"), "expected one of: durable memory"));
     CHECK(says(parse_text("certfile"), "certfile: expected a value, got nothing"));

@@ -71,6 +71,17 @@ TEST_CASE("a token is believed only whole, ours, and in its time [J02]") {
     CHECK_FALSE(key.verify(std::string(100'000, 'a'), 1000).has_value());
 }
 
+TEST_CASE("a token lives as long as limit_jwt_life says") {
+    house h;
+    h.all = std::make_unique<people>(h.dir.path(), [&h] { return h.now; }, 120);
+    CHECK(h.all->token_life_s() == 120);
+    auto token = h.all->access_token(h.all->add("ada", "hash", "viewer", h.root, "r"));
+    h.now += 119'000;
+    CHECK(h.all->authenticate(token).has_value());
+    h.now += 2'000;
+    CHECK_FALSE(h.all->authenticate(token).has_value());
+}
+
 TEST_CASE("a user's token dies with any change of the user [J03]") {
     house h;
     auto u = h.all->add("ada", "hash", "viewer", h.root, "r");
