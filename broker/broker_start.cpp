@@ -72,9 +72,13 @@ void broker::house::open_store() {
     if (!opened) throw startup_error(code_of(opened.error()), fmt::format("cannot open {}: {}{}", o.directory, why.empty() ? opened.error().message() : why, ""));
     store = std::move(*opened);
     for (auto const& line : store->damaged()) log::error("storage", {}, "{}", line);
-    auto images_opened = storage::firmware::firmware_store::open(directory + "/firmware");
+    std::string which;
+    auto keys = storage::firmware::image_keys::load(settings.list("ota_firmware_key"), which);
+    if (!keys) throw startup_error(78, fmt::format("ota_firmware_key {}: {} (a file of ours, 0600, with 64 hex digits: openssl rand -hex 32)", which, keys.error().message()));
+    auto images_opened = storage::firmware::firmware_store::open(directory + "/firmware", std::move(*keys));
     if (!images_opened) throw startup_error(74, fmt::format("cannot open {}/firmware: {}", directory, images_opened.error().message()));
     images.emplace(std::move(*images_opened));
+    if (missing_keys = images->missing_keys(); !missing_keys.empty()) log::error("storage", {}, "{}", missing_keys);
     log::info("storage", {{"directory", directory}}, "store open: a PUBACK means {}", o.in_memory ? "in memory (store_durability memory)" : "on disk");
 }
 
@@ -350,6 +354,7 @@ std::string broker::house::not_ready() const {
     if (draining) why += "draining\n";
     if (auto const t = store->trouble(); !t.empty()) why += "store: " + t + "\n";
     if (auto const t = plugins->trouble(); !t.empty()) why += t + "\n";
+    if (!missing_keys.empty()) why += "firmware: " + missing_keys + "\n";
     return why;
 }
 

@@ -59,6 +59,7 @@ struct broker::house {
     handlers::recovered kept;
     std::unique_ptr<storage::store> store;
     std::optional<storage::firmware::firmware_store> images;
+    std::string missing_keys;                  // sealed images we cannot open, found at the start
     handlers::world world;
     std::vector<std::unique_ptr<shard::shard>> shards;
     std::unique_ptr<way_out> out;

@@ -1,5 +1,6 @@
 #include "broker/rest.hpp"
 
+#include "broker/log/log.hpp"
 #include "broker/log/metrics.hpp"
 #include "storage/firmware/encoding.hpp"
 
@@ -31,6 +32,33 @@ private:
     storage::firmware::upload upload_;
     std::string why_;
 };
+
+/// An image that lies encrypted, opened for one transfer.
+class sealed_content final : public admin::content {
+public:
+    explicit sealed_content(storage::firmware::image_reader r) : reader_(std::move(r)) {}
+    std::uint64_t size() const override { return reader_.size(); }
+    bool read(std::uint64_t at, std::span<std::uint8_t> piece) override {
+        auto const done = reader_.read(at, piece);
+        if (!done) log::error("admin", {}, "an encrypted image cannot be read at {}: {}", at, done.error().message());
+        return done.has_value();
+    }
+
+private:
+    storage::firmware::image_reader reader_;
+};
+
+/// A sealed file is never sent as it is: what cannot be opened is an error, not garbage.
+admin::response opened(admin::response out, storage::firmware::firmware_store const& images, std::string const& request_id) {
+    if (!storage::firmware::firmware_store::is_sealed(out.file_path)) return out;
+    auto image = images.reader(out.file_path);
+    if (!image) {
+        log::error("admin", {{"file", out.file_path}}, "an encrypted image cannot be opened: {}", image.error().message());
+        return admin::problem(500, "firmware.sealed", "the image cannot be opened: " + image.error().message(), request_id);
+    }
+    out.opened = std::make_shared<sealed_content>(std::move(*image));
+    return out;
+}
 
 /// What a key's scope is compared with: "/api/v1/firmware/x" -> "firmware.x".
 std::string name_of_route(std::string_view path) {
@@ -158,7 +186,7 @@ void rest::call_route(host::route_match const& to, admin::request r, admin::resp
     ask.body_sha256 = std::move(r.body_sha256);
     ask.body_size = r.body_size;
     ask.peer = std::move(r.peer);
-    parts_.host.http(*to.to_route, std::move(ask), [done = std::move(done)](host::http_answer a) { done(answer_of(std::move(a))); });
+    parts_.host.http(*to.to_route, std::move(ask), [done = std::move(done), &images = parts_.images, id = r.request_id](host::http_answer a) { done(opened(answer_of(std::move(a)), images, id)); });
 }
 
 void rest::call_web(admin::request r, admin::responder done) {

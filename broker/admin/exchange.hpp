@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -28,12 +30,22 @@ struct request {
     bool upgrade = false;                            // asks for a WebSocket
 };
 
+/// An image that is no plain file: encrypted at rest. Owned by: its transfer, on the HTTP thread.
+class content {
+public:
+    virtual ~content() = default;
+    virtual std::uint64_t size() const = 0;
+    /// False: the disk has changed it, or it cannot be read; nothing of `piece` is sent then.
+    virtual bool read(std::uint64_t at, std::span<std::uint8_t> piece) = 0;
+};
+
 /// Either `body`, or the file at `file_path` (Range, If-Range and HEAD are then answered by the server).
 struct response {
     int status = 200;
     std::string content_type = "application/json", headers, body;
     std::string_view lasting;                         // the body, valid for ever, instead of `body`
     std::string file_path, etag, revoke_token;
+    std::shared_ptr<content> opened;                  // instead of the file at `file_path`: what it holds
     std::uint64_t rate_bytes_s = 0, byte_budget = 0;  // 0 = unlimited
 };
 

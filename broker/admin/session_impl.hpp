@@ -53,12 +53,17 @@ template <class Value, class Start> boost::asio::awaitable<Value> bring_home(boo
     return boost::asio::async_initiate<decltype(awaiting) const, void(Value)>(std::move(begin), awaiting);
 }
 
-/// A file opened for one transfer; closed with it.
+/// A file opened for one transfer and closed with it, or what the house has opened.
 struct open_file {
     int fd = -1;
     std::uint64_t size = 0;
-    explicit open_file(std::string const& path) {
-        fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    std::shared_ptr<content> opened;
+    explicit open_file(response const& answer) : opened(answer.opened) {
+        if (opened) {
+            size = opened->size();
+            return;
+        }
+        fd = ::open(answer.file_path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         struct stat st;
         if (fd >= 0 && ::fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) size = static_cast<std::uint64_t>(st.st_size);
         else if (fd >= 0) ::close(fd), fd = -1;
@@ -66,6 +71,12 @@ struct open_file {
     open_file(open_file const&) = delete;
     ~open_file() {
         if (fd >= 0) ::close(fd);
+    }
+    bool there() const { return fd >= 0 || opened; }
+    /// Bytes read; 0 or less: it ends here, or has gone bad.
+    ssize_t get(std::uint64_t at, std::uint8_t* to, std::size_t n) const {
+        if (opened) return opened->read(at, {to, n}) ? static_cast<ssize_t>(n) : -1;
+        return ::pread(fd, to, n, static_cast<off_t>(at));
     }
 };
 
@@ -256,8 +267,8 @@ private:
     }
 
     boost::asio::awaitable<bool> write_file(response answer, request const& r, bool again) {
-        open_file file(answer.file_path);
-        if (file.fd < 0) {
+        open_file file(answer);
+        if (!file.there()) {
             response gone = problem(404, "http.file_gone", "the file is no longer there", r.request_id);
             co_return co_await write(std::move(gone), r, again);
         }
@@ -291,7 +302,7 @@ private:
         error_code ec;
         while (sent < length && !cut) {
             auto const want = std::min<std::uint64_t>(piece_.size(), length - sent);
-            auto const got = ::pread(file.fd, piece_.data(), want, static_cast<off_t>(first + sent));
+            auto const got = file.get(first + sent, piece_.data(), want);
             if (got <= 0) co_return false;  // truncated underneath us: the peer sees a short body, never wrong bytes
             deadline_.arm(w_.limits.deadline);
             auto const piece = boost::asio::buffer(piece_.data(), static_cast<std::size_t>(got));

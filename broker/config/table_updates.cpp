@@ -32,6 +32,20 @@ constexpr directive rows[] = {
     time("ota_url_life", "1h", "Life of a download URL."),
     time("ota_url_life_renewable", "15m", "Life of a download URL for devices that have shown they ask for a new one."),
 
+    {.name = "ota_firmware_key", .kind = path, .standard = "", .doc = "Images are kept encrypted (AES-256-GCM) with this key: a file (0600) with 64 hex digits (openssl rand -hex 32), or credential:NAME of systemd. The first line's key encrypts, all can decrypt; images that lie there in plain stay as they are.", .repeats = true},
+    {.name = "ota_object_store_url", .standard = "", .doc = "S3-compatible object store that gives images to devices: https://s3.eu-central-1.amazonaws.com, https://storage.googleapis.com, https://minio.example:9000. Empty: only this broker does."},
+    {.name = "ota_object_store_bucket", .standard = "", .doc = "Its bucket; it must exist."},
+    {.name = "ota_object_store_region", .standard = "us-east-1", .doc = "Region in signatures; auto for Google Cloud Storage."},
+    {.name = "ota_object_store_prefix", .standard = "firmware/", .doc = "Before the SHA-256 in an object's name."},
+    {.name = "ota_object_store_keys", .kind = path, .standard = "", .doc = "File (0600) in AWS's credentials format; read again while running, so temporary keys may be replaced. GCS: an HMAC key."},
+    {.name = "ota_object_store_bucket_in_host", .kind = flag, .standard = "false", .doc = "URLs begin https://BUCKET.HOST/ instead of https://HOST/BUCKET/; new buckets of AWS want it."},
+    {.name = "ota_object_store_base_url", .standard = "", .doc = "Beginning of URLs as devices see them (firmware_base_url): a CDN that passes path and query on to the object store, under the store's own Host."},
+    {.name = "ota_object_store_sse", .kind = choice, .standard = "none", .doc = "Encryption at rest that is asked of the object store with each image.", .choices = "none AES256 aws:kms"},
+    {.name = "ota_object_store_kms_key", .standard = "", .doc = "Key id for ota_object_store_sse aws:kms; empty means the account's own key."},
+    {.name = "ota_object_store_cafile", .kind = path, .standard = "", .doc = "CA certificates of the object store; empty means the system's."},
+    {.name = "ota_object_store_part_size", .kind = size, .standard = "16MiB", .doc = "Images above this go up in parts of this size, 5MiB to 5GiB.", .unit = "bytes"},
+    time("ota_object_store_timeout", "30s", "An upload without a byte of progress is given up and tried again."),
+
     time("ota_ack_timeout", "30s", "A command without PUBACK from a connected device is sent again."),
     time("ota_start_timeout", "5m", "A command without status from a connected device is sent again."),
     n("ota_resends", "3", 100, "So many times; then the update has failed with no_response."),
@@ -68,6 +82,11 @@ constexpr directive rows[] = {
 
     time("ota_heartbeat_checkpoint", "30s", "Heartbeat slots that changed are written to the hot store after this time."),
     time("ota_last_seen_flush", "30s", "last_seen of devices that were heard is written to the registry after this time, folded."),
+    {.name = "ota_alert_webhook", .standard = "", .doc = "Where alerts are posted to: https://host/path, or file:/path of a file (0600) that holds the address, as Slack's is a secret. Empty: nowhere."},
+    {.name = "ota_alert_webhook_format", .kind = choice, .standard = "airmail", .doc = "In whose words: our own JSON, a Slack message, PagerDuty's Events v2, Alertmanager's /api/v2/alerts.", .choices = "airmail slack pagerduty alertmanager"},
+    {.name = "ota_alert_webhook_key", .kind = path, .standard = "", .doc = "File (0600) with the secret that signs posts (airmail: X-Airmail-Signature) or PagerDuty's routing key."},
+    {.name = "ota_alert_webhook_inside", .kind = flag, .standard = "false", .doc = "Whether the receiver may have an address inside of this network, or speak plain http; otherwise such addresses are refused after resolving."},
+    {.name = "ota_alert_webhook_cafile", .kind = path, .standard = "", .doc = "CA certificates of the receiver; empty means the system's."},
     percent_of("ota_alert_failure_percent", "10", "Share of failed updates that raises an alert."),
     percent_of("ota_alert_offline_percent", "5", "Share of offline devices that raises an alert."),
 };

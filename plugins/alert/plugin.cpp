@@ -44,20 +44,45 @@ std::string alert_json(sdk::sql_row const& v) {
 sdk::declaration alert_plugin::declare() {
     sdk::declaration d;
     d.topics = {{.filter = "$ota/alerts", .dir = sdk::direction::down, .role = "viewer"}};
-    d.tables = {{"alerts", "alert_id", true, {alerts_1, alerts_2}}};
+    d.tables = {{"alerts", "alert_id", true, {alerts_1, alerts_2}}, alert::webhook::table()};
     d.methods = {{"alert.list", "viewer", "GET", "/api/v1/alerts", "Alerts, newest first.", false},
                  {"alert.ack", "operator", "POST", "/api/v1/alerts/{id}/ack", "Seen by a person.", true},
                  {"alert.raise", "admin", "", "", "For other plugins.", false}};
     d.metrics = {{"airmail_alert_raised_total", "alerts raised"}};
+    for (auto& m : alert::webhook::metrics()) d.metrics.push_back(std::move(m));
     return d;
 }
 
-void alert_plugin::configure() { failure_percent_ = kit::count_option(ctx, "ota_alert_failure_percent", failure_percent_, 0, 100); }
-void alert_plugin::start() { ctx.timer(1, ctx.now() + 10'000); }
+namespace {
 
-void alert_plugin::tick(std::uint64_t, sdk::instant now) {
+constexpr std::uint64_t rates = 1, webhook = 2;      // timers
+
+}
+
+void alert_plugin::configure() {
+    failure_percent_ = kit::count_option(ctx, "ota_alert_failure_percent", failure_percent_, 0, 100);
+    hook_.configure();
+}
+
+void alert_plugin::start() {
+    hook_.start();
+    ctx.timer(rates, ctx.now() + 10'000);
+    if (hook_.on()) ctx.timer(webhook, ctx.now());
+}
+
+void alert_plugin::tick(std::uint64_t timer, sdk::instant now) {
+    if (timer == webhook) {
+        if (auto const wait = hook_.look(); wait > 0) ctx.timer(webhook, now + wait);
+        return;
+    }
     failure_rates();
-    ctx.timer(1, now + 10'000);
+    ctx.timer(rates, now + 10'000);
+}
+
+void alert_plugin::tell(std::int64_t alert_id) {
+    if (!hook_.on()) return;
+    hook_.tell(alert_id);
+    ctx.timer(webhook, ctx.now());
 }
 
 /// Above the seed's 10 % of finished, counting devices: critical, once per campaign until acknowledged.
@@ -96,7 +121,9 @@ std::string alert_plugin::put(std::string const& severity, std::string const& ki
     }
     ctx.sql("INSERT INTO alerts(severity, kind, campaign_id, serial_no, text, at, last_at) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6)",
             {severity, kind, campaign, serial, what, ctx.wall()});
-    auto json = alert_json(ctx.sql(std::string{columns} + "WHERE alert_id = last_insert_rowid()").at(0));
+    auto const row = ctx.sql(std::string{columns} + "WHERE alert_id = last_insert_rowid()").at(0);
+    auto json = alert_json(row);
+    tell(integer(row[0]));
     ctx.metric_add("airmail_alert_raised_total", 1);
     ctx.log(severity == "critical" ? sdk::level::error : sdk::level::warn, "alert: " + what, json);
     ctx.publish({.topic = "$ota/alerts", .payload = json});
@@ -115,6 +142,7 @@ std::string alert_plugin::ack(params const& p, sdk::call_view const& c) {
     auto id = p.number("id");
     if (!id || ctx.sql("SELECT 1 FROM alerts WHERE alert_id = ?", {*id}).empty()) throw refusal{404, "alert.not_found", "no such alert"};
     ctx.sql("UPDATE alerts SET acknowledged_at = ?, acknowledged_by = ? WHERE alert_id = ? AND acknowledged_at IS NULL", {ctx.wall(), kit::txt(c.caller), *id});
+    if (ctx.changes() > 0) tell(*id);
     return alert_json(ctx.sql(std::string{columns} + "WHERE alert_id = ?", {*id}).at(0));
 }
 

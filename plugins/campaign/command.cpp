@@ -1,5 +1,7 @@
 #include "plugins/campaign/command.hpp"
 
+#include "plugins/campaign/certify.hpp"
+#include "plugins/firmware/object_settings.hpp"
 #include "plugins/kit/json_out.hpp"
 #include "plugins/kit/row.hpp"
 #include "storage/firmware/ids.hpp"
@@ -17,6 +19,7 @@ void command_mint::configure(sdk::context& ctx, settings const& s) {
     auto ring = fw::url_key_ring::load_or_create(s.url_keys, ctx.wall() / 1000);
     if (!ring) throw std::runtime_error("ota_url_keys " + s.url_keys + ": " + ring.error().message());
     ring_ = std::move(*ring);
+    if (auto o = read_object_options(ctx)) objects_ = o->place, object_place_ = place_text(o->place), object_keys_file_ = o->keys_file, refresh_keys(ctx);
     if (s.command_key.empty()) {
         ctx.log(sdk::level::warn, "ota_command_key is not set: commands carry no envelope");
         return;
@@ -26,8 +29,26 @@ void command_mint::configure(sdk::context& ctx, settings const& s) {
     key_ = std::move(*key);
 }
 
+bool command_mint::is_object(sdk::context& ctx, std::string const& firmware_id) const {
+    return objects_ && !ctx.sql("SELECT 1 FROM firmware_objects o JOIN firmware f ON f.checksum = o.checksum WHERE f.firmware_id = ? AND o.state = 'there' AND o.place = ?",
+                                {firmware_id, object_place_}).empty();
+}
+
+/// Temporary keys are replaced in their file while we run; a file that cannot be read leaves the keys we have.
+void command_mint::refresh_keys(sdk::context& ctx) {
+    constexpr std::int64_t every = 30'000;
+    if (!objects_ || (object_keys_read_ && ctx.wall() - object_keys_read_ < every)) return;
+    auto keys = fw::read_object_keys(object_keys_file_);
+    if (keys) object_keys_ = std::move(*keys);
+    else ctx.log(sdk::level::error, "ota_object_store_keys " + object_keys_file_ + ": " + keys.error().message());
+    object_keys_read_ = ctx.wall();
+}
+
 release_info const* command_mint::release(sdk::context& ctx, std::string const& firmware_id) {
-    if (auto at = releases_.find(firmware_id); at != releases_.end()) return &at->second;
+    if (auto at = releases_.find(firmware_id); at != releases_.end()) {
+        if (!at->second.in_object_store) at->second.in_object_store = is_object(ctx, firmware_id);
+        return &at->second;
+    }
     auto rows = ctx.sql("SELECT version, checksum, size_bytes, manifest, manifest_sha256 FROM firmware WHERE firmware_id = ?", {firmware_id});
     if (rows.empty()) return nullptr;
     if (releases_.size() > 1000) releases_.clear();      // a cache, nothing more
@@ -36,6 +57,7 @@ release_info const* command_mint::release(sdk::context& ctx, std::string const& 
     r.size_bytes = kit::integer(rows[0][2]), r.manifest = kit::text(rows[0][3]);
     if (auto d = fw::parse_digest(r.checksum)) r.sha256 = *d;
     if (auto d = fw::parse_digest(kit::text(rows[0][4]))) r.manifest_sha256 = *d;
+    r.in_object_store = is_object(ctx, firmware_id);
     return &releases_.emplace(firmware_id, std::move(r)).first->second;
 }
 
@@ -45,6 +67,11 @@ std::uint64_t command_mint::next_seq(sdk::context& ctx) {
 }
 
 std::string command_mint::url_of(release_info const& r, order const& o, std::int64_t expires_s) const {
+    // A certification cuts its download: only our own server can.
+    if (objects_ && r.in_object_store && !o.command_id.starts_with(certify_prefix)) {
+        auto const life = std::max<std::int64_t>(o.life_ms / 1000, 1);
+        return fw::presign_get(*objects_, object_keys_, fw::to_hex(r.sha256), o.command_id, expires_s - life, life);
+    }
     fw::url_grant g;
     g.image = r.sha256, g.device = o.serial_no, g.command_id = o.command_id, g.expires = expires_s;
     auto path = fw::sign_url(*ring_, g);
@@ -94,6 +121,7 @@ void command_mint::write(release_info const* r, letter& l) const try {
 }
 
 void command_mint::begin(sdk::context& ctx, release_info const* r, std::vector<letter>& letters) {
+    refresh_keys(ctx);
     for (auto& l : letters) l.issued = ctx.wall() / 1000, l.seq = next_seq(ctx);
     if (letters.size() < 4) {                  // a thread is not worth waking
         for (auto& l : letters) write(r, l);
@@ -125,6 +153,7 @@ void command_mint::send_update(sdk::context& ctx, release_info const& r, order c
 void command_mint::send_cancel(sdk::context& ctx, order const& o) { send_one(ctx, nullptr, o); }
 
 void command_mint::send_url(sdk::context& ctx, release_info const& r, order const& o) {
+    refresh_keys(ctx);
     std::int64_t expires = ctx.wall() / 1000 + std::max<std::int64_t>(o.life_ms / 1000, 1);
     publish(ctx, o, kit::json_object{}.text("command", "url").text("campaign_id", o.campaign_id).text("command_id", o.command_id)
                         .text("url", url_of(r, o, expires)).number("expires_at", expires).str());

@@ -6,6 +6,7 @@
 #include "plugins/campaign/settings.hpp"
 #include "storage/firmware/command_envelope.hpp"
 #include "storage/firmware/signed_url.hpp"
+#include "storage/firmware/sigv4.hpp"
 
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ struct release_info {
     std::string firmware_id, version, checksum, manifest;      // manifest: the release envelope, JSON; empty = unsigned image
     storage::firmware::digest256 sha256{}, manifest_sha256{};
     std::int64_t size_bytes = 0;
+    bool in_object_store = false;      // then its URLs lead there; an image never leaves the store while its row stands
 };
 
 struct order {
@@ -70,6 +72,8 @@ public:
 
 private:
     std::string url_of(release_info const& r, order const& o, std::int64_t expires_s) const;
+    bool is_object(sdk::context& ctx, std::string const& firmware_id) const;
+    void refresh_keys(sdk::context& ctx);
     std::uint64_t next_seq(sdk::context& ctx);
     std::string compose(sdk::context& ctx, custom_command const& c);
     /// Thread-safe: reads keys only.
@@ -82,7 +86,10 @@ private:
     std::optional<storage::firmware::url_key_ring> ring_;
     std::optional<storage::firmware::private_key> key_;
     std::unordered_map<std::string, release_info> releases_;
-    std::string url_base_;
+    std::string url_base_, object_place_, object_keys_file_;
+    std::optional<storage::firmware::object_place> objects_;
+    storage::firmware::object_keys object_keys_;
+    std::int64_t object_keys_read_ = 0;        // wall, ms
     std::uint64_t last_seq_ = 0;
     crew crew_;                                // last: its thread reads what is above
 };

@@ -137,12 +137,12 @@ private:
     struct candidate {
         device_entry d;
         bool busy = false, poisoned = false;        // another update is under way; it rolled back from this version
-        int offset = 0;                             // minutes east of UTC
+        zone where;                                 // its clock, for maintenance windows
         bool barred = false;                        // a campaign has stopped itself on this version for its model
     };
     std::unordered_map<std::string, candidate> candidates(campaign_row const& c, std::vector<std::string> const& serials);
     bool admissible(campaign_row& c, candidate& x);
-    void wait_for_window(campaign_row const& c, int offset);
+    void wait_for_window(campaign_row const& c, zone const& where);
     void windows_open();
     void send_batch(campaign_row& c, std::vector<device_entry*> const& ready);
     template <class F>

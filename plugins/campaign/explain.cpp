@@ -48,10 +48,11 @@ explanation of_waiting(sdk::context& ctx, campaign_row const& c, device_entry co
         return {"poisoned", c.to_version + " is poisoned for " + d.model + ": campaign " + std::string{kit::text(barred[0][0])} + " stopped itself (" + std::string{kit::text(barred[0][1])} + ").",
                 "Resume that campaign, or DELETE /api/v1/poison/" + d.model + "/" + c.to_version + "."};
     if (!c.windows.empty()) {
-        auto own = ctx.sql("SELECT value FROM device_attributes WHERE device_id = ? AND key = 'utc_offset'", {d.device_id});
-        auto zone = parse_offset(c.zone).value_or(0), offset = own.empty() ? zone : parse_offset(kit::text(own[0][0])).value_or(zone);
-        if (auto opens = opens_at(c.windows, m.wall, offset); opens > m.wall)
-            return {"window", "Its maintenance window opens in " + in_seconds(opens - m.wall) + " (" + std::to_string(offset) + " minutes east of UTC).", "Time."};
+        auto own = ctx.sql("SELECT value FROM device_attributes WHERE device_id = ? AND key IN ('utc_offset', 'zone') ORDER BY key", {d.device_id});
+        auto where = zone::find(c.zone).value_or(zone{});
+        for (auto const& v : own) where = zone::find(kit::text(v[0])).value_or(where);
+        if (auto opens = opens_at(c.windows, m.wall, where); opens > m.wall)
+            return {"window", "Its maintenance window opens in " + in_seconds(opens - m.wall) + " (its clock: " + where.name() + ").", "Time."};
     }
     auto busy = ctx.sql("SELECT campaign_id, stage FROM campaign_devices WHERE tenant = 0 AND serial_no = ? AND rank BETWEEN 2 AND 50 AND rowid <> ?", {d.serial_no, d.rowid});
     if (!busy.empty())

@@ -84,7 +84,7 @@ void campaign_plugin::method(sdk::call_view const& c) {
         if (verb == "preview") return preview(p);
         if (verb == "revert") return revert(p, c, status);
         if (verb == "list") return list(p);
-        if (verb == "get") return campaign_json(load(p));
+        if (verb == "get") return whole(load(p));
         if (verb == "devices") return devices(p);
         if (verb == "explain") return one_device(p);
         if (verb == "events" || verb == "watch") return events(p, verb == "watch");
@@ -93,6 +93,17 @@ void campaign_plugin::method(sdk::call_view const& c) {
         if (verb == "unpoison") return engine_.unpoison(p.required("model"), p.required("version"));
         return operate(verb, p, c);
     });
+}
+
+/// With what the comparison of its devices has shown, where there is one.
+std::string campaign_plugin::whole(campaign_row const& c) {
+    std::string extra;
+    try {
+        ctx.call("cohort.get", kit::json_object{}.text("id", c.id).str(), [&](int status, std::string_view json) {
+            if (status == 200) extra = "\"cohort\":" + std::string{json};
+        });
+    } catch (sdk::error const&) {}                                 // no such plugin here
+    return campaign_json(c, extra);
 }
 
 campaign_row campaign_plugin::load(params const& p) {
@@ -173,7 +184,7 @@ std::string campaign_plugin::create(params const& p, sdk::call_view const& call,
     auto windows = parse_windows(as_json(p, "windows"), why);
     if (!windows) throw refusal{400, "campaign.bad_windows", why};
     c.windows = std::move(*windows), c.windows_text = c.windows.empty() ? "" : windows_json(c.windows), c.zone = p.text("zone");
-    if (!c.zone.empty() && !parse_offset(c.zone)) throw refusal{400, "campaign.bad_windows", "zone \"" + c.zone + "\" is not an offset from UTC such as +02:00"};
+    if (!c.zone.empty() && !zone::find(c.zone)) throw refusal{400, "campaign.bad_windows", "zone \"" + c.zone + "\" is neither an offset from UTC such as +02:00 nor a name such as Europe/Berlin"};
     c.start_at = p.number("start_at", 0, 0, 1LL << 40) * 1000, c.expires_at = p.number("expires_at", 0, 0, 1LL << 40) * 1000;
     if (c.expires_at > 0 && c.expires_at <= ctx.wall()) throw refusal{400, "campaign.bad_parameter", "expires_at is in the past"};
     c.status = "pending", c.stage = s.approval ? "awaiting_approval" : c.start_at > 0 ? "scheduled" : "draft";

@@ -36,6 +36,7 @@ private:
     void presence(campaign::report const& r);
     std::string say(kit::params const& p);
     void trusted(std::string const& firmware_id);
+    std::string whole(campaign::campaign_row const& c);
     campaign::campaign_row load(kit::params const& p);
     std::string serial_of(std::string const& device);
 

@@ -97,11 +97,12 @@ std::unordered_map<std::string, engine::candidate> engine::candidates(campaign_r
     mark("SELECT d.serial_no FROM devices d JOIN campaign_poison p ON p.device_id = d.device_id AND p.to_version = ?2 "
          "WHERE d.tenant = 0 AND d.serial_no IN (SELECT value FROM json_each(?1))", {names, c.to_version}, &candidate::poisoned);
     if (!c.windows.empty()) {
-        auto zone = parse_offset(c.zone).value_or(0);
-        for (auto& [serial, x] : out) x.offset = zone;
-        for (auto const& v : ctx.sql("SELECT d.serial_no, a.value FROM devices d JOIN device_attributes a ON a.device_id = d.device_id AND a.key = 'utc_offset' "
-                                     "WHERE d.tenant = 0 AND d.serial_no IN (SELECT value FROM json_each(?))", {names}))
-            if (auto at = out.find(std::string{kit::text(v[0])}); at != out.end()) at->second.offset = parse_offset(kit::text(v[1])).value_or(zone);
+        auto const general = zone::find(c.zone).value_or(zone{});
+        for (auto& [serial, x] : out) x.where = general;
+        // A name (zone) is better than an offset (utc_offset): it knows summer.
+        for (auto const& v : ctx.sql("SELECT d.serial_no, a.value FROM devices d JOIN device_attributes a ON a.device_id = d.device_id AND a.key IN ('utc_offset', 'zone') "
+                                     "WHERE d.tenant = 0 AND d.serial_no IN (SELECT value FROM json_each(?)) ORDER BY a.key", {names}))
+            if (auto at = out.find(std::string{kit::text(v[0])}); at != out.end()) at->second.where = zone::find(kit::text(v[1])).value_or(at->second.where);
     }
     if (!ctx.sql("SELECT 1 FROM campaign_poison_models WHERE to_version = ? LIMIT 1", {c.to_version}).empty())
         mark("SELECT d.serial_no FROM devices d JOIN campaign_poison_models p ON p.model = d.model AND p.to_version = ?2 "
@@ -168,7 +169,7 @@ bool engine::admissible(campaign_row& c, candidate& x) {
         return false;
     }
     if (x.barred) return false;                                      // planned again when somebody has looked
-    if (!open_at(c.windows, ctx.wall(), x.offset)) return wait_for_window(c, x.offset), false;
+    if (!open_at(c.windows, ctx.wall(), x.where)) return wait_for_window(c, x.where), false;
     if (x.busy) return false;                                        // planned again when the other update ends
     if (d.row.attempt == 1 && x.poisoned) {
         d.error_message = "rolled back from " + c.to_version + " before";
@@ -178,8 +179,8 @@ bool engine::admissible(campaign_row& c, candidate& x) {
     return true;
 }
 
-void engine::wait_for_window(campaign_row const& c, int offset) {
-    auto opens = opens_at(c.windows, ctx.wall(), offset);
+void engine::wait_for_window(campaign_row const& c, zone const& where) {
+    auto opens = opens_at(c.windows, ctx.wall(), where);
     if (opens == INT64_MAX) return;
     auto due = ctx.now() + (opens - ctx.wall());
     if (due >= next_window_) return;

@@ -90,22 +90,9 @@ std::string windows_json(std::vector<window> const& windows) {
     return out.str();
 }
 
-std::optional<int> parse_offset(std::string_view s) {
-    if (s == "Z" || s == "UTC" || s == "utc" || s == "0") return 0;
-    int sign = 1, h = 0, m = 0;
-    if (!s.empty() && (s.front() == '+' || s.front() == '-')) sign = s.front() == '-' ? -1 : 1, s.remove_prefix(1);
-    if (s.size() == 5 && s[2] == ':') {
-        if (!digits(s.substr(0, 2), h) || !digits(s.substr(3), m)) return std::nullopt;
-    } else if (s.size() == 4) {
-        if (!digits(s.substr(0, 2), h) || !digits(s.substr(2), m)) return std::nullopt;
-    } else if (s.size() > 3 || !digits(s, m)) return std::nullopt;
-    if (h * 60 + m > 14 * 60) return std::nullopt;
-    return sign * (h * 60 + m);
-}
-
-bool open_at(std::vector<window> const& windows, std::int64_t wall, int offset) {
+bool open_at(std::vector<window> const& windows, std::int64_t wall, zone const& where) {
     if (windows.empty()) return true;
-    auto minutes = wall / minute_ms + offset;
+    auto minutes = wall / minute_ms + where.offset_at(wall);
     auto day = (minutes / day_minutes + 3) % 7;                        // 1 January 1970 was a Thursday
     auto now = static_cast<int>(minutes % day_minutes);
     auto before = (day + 6) % 7;
@@ -115,18 +102,19 @@ bool open_at(std::vector<window> const& windows, std::int64_t wall, int offset) 
     });
 }
 
-std::int64_t opens_at(std::vector<window> const& windows, std::int64_t wall, int offset) {
-    if (open_at(windows, wall, offset)) return wall;
-    auto minutes = wall / minute_ms + offset;
+std::int64_t opens_at(std::vector<window> const& windows, std::int64_t wall, zone const& where) {
+    if (open_at(windows, wall, where)) return wall;
+    auto minutes = wall / minute_ms + where.offset_at(wall);
     auto midnight = minutes - minutes % day_minutes;
     std::int64_t best = INT64_MAX;
-    for (std::int64_t d = 0; d <= 7; ++d)
+    for (std::int64_t d = 0; d <= 14; ++d)                              // a Sunday's window may fall into the gap: then the next Sunday's
         for (auto const& w : windows) {
             auto day = ((midnight / day_minutes + d) + 3) % 7;
-            auto at = midnight + d * day_minutes + w.from;
-            if ((w.days & (1 << day)) && at > minutes) best = std::min(best, at);
+            if (!(w.days & (1 << day))) continue;
+            auto at = where.at(midnight + d * day_minutes + w.from);
+            if (at > wall && at < best && open_at(windows, at, where)) best = at;
         }
-    return best == INT64_MAX ? best : (best - offset) * minute_ms;
+    return best;
 }
 
 }

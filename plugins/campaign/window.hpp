@@ -5,6 +5,8 @@
 //
 // `to` before `from` ends on the next day; equal to it: the whole day. No list = always.
 
+#include "plugins/campaign/zone.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,12 +24,10 @@ struct window {
 std::optional<std::vector<window>> parse_windows(std::string_view json, std::string& why);
 std::string windows_json(std::vector<window> const& w);
 
-/// Minutes east of UTC: "+02:00", "-0530", "Z", "UTC", "90". Nullopt: none of these, or beyond 14 hours.
-std::optional<int> parse_offset(std::string_view s);
-
-/// @param wall unix ms   @param offset minutes east of UTC
-bool open_at(std::vector<window> const& w, std::int64_t wall, int offset);
-/// Unix ms of the next opening after `wall`; `wall` itself when it is open now.
-std::int64_t opens_at(std::vector<window> const& w, std::int64_t wall, int offset);
+/// @param wall unix ms
+bool open_at(std::vector<window> const& w, std::int64_t wall, zone const& where);
+/// Unix ms of the next opening after `wall`; `wall` itself when it is open now. A window that lies wholly in the hour that spring leaves
+/// out does not exist that day; one in the hour that autumn repeats is open twice.
+std::int64_t opens_at(std::vector<window> const& w, std::int64_t wall, zone const& where);
 
 }

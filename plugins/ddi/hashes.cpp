@@ -2,7 +2,7 @@
 
 #include "storage/firmware/encoding.hpp"
 
-#include <fstream>
+#include <algorithm>
 #include <memory>
 #include <openssl/evp.h>
 #include <vector>
@@ -28,16 +28,16 @@ std::string end(running const& c) {
 
 }
 
-std::optional<both_hashes> hash_both(std::string const& path) {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) return std::nullopt;
+std::optional<both_hashes> hash_both(storage::firmware::image_reader& in) {
     auto sha1 = begin(EVP_sha1()), md5 = begin(EVP_md5());
-    std::vector<char> piece(1 << 16);
-    while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())) || in.gcount() > 0) {
-        EVP_DigestUpdate(sha1.get(), piece.data(), static_cast<std::size_t>(in.gcount()));
-        EVP_DigestUpdate(md5.get(), piece.data(), static_cast<std::size_t>(in.gcount()));
+    std::vector<std::uint8_t> buffer(1 << 16);
+    for (std::uint64_t at = 0; at < in.size();) {
+        auto const piece = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), in.size() - at));
+        if (!in.read(at, piece)) return std::nullopt;
+        EVP_DigestUpdate(sha1.get(), piece.data(), piece.size());
+        EVP_DigestUpdate(md5.get(), piece.data(), piece.size());
+        at += piece.size();
     }
-    if (in.bad()) return std::nullopt;
     return both_hashes{end(sha1), end(md5)};
 }
 

@@ -3,6 +3,7 @@
 #include "plugins/ddi/feedback.hpp"
 #include "plugins/ddi/hashes.hpp"
 #include "plugins/kit/duration.hpp"
+#include "plugins/kit/image_keys.hpp"
 #include "plugins/kit/fields.hpp"
 #include "plugins/kit/json_out.hpp"
 #include "plugins/kit/row.hpp"
@@ -108,10 +109,7 @@ sdk::declaration ddi_plugin::declare() {
 void ddi_plugin::configure() {
     on_ = ctx.option("ota_ddi") == "true";
     if (!on_) return;
-    auto dir = ctx.option("ota_firmware_dir");
-    auto store = fw::firmware_store::open(dir);
-    if (!store) throw std::runtime_error("ota_firmware_dir " + dir + ": " + store.error().message());
-    store_ = std::move(*store);
+    store_ = kit::open_image_store(ctx);
     poll_ms_ = std::clamp<std::int64_t>(kit::duration_option(ctx, "ota_ddi_poll", poll_ms_), 1000, 86'399'000);
     busy_poll_ms_ = std::min(poll_ms_, busy_poll_ms_);
     rate_ = kit::size_option(ctx, "ota_transfer_rate", 0);
@@ -307,7 +305,8 @@ std::string ddi_plugin::deployment(target const& t, action const& a) {
     if (!digest) throw refusal{404, "ddi.not_found", "the image is gone"};
     auto known = ctx.sql("SELECT sha1, md5 FROM ddi_hashes WHERE checksum = ?", {checksum});
     if (known.empty()) {
-        auto h = ddi::hash_both(store_->path_of(*digest));
+        auto image = store_->reader(*digest);
+        auto h = image ? ddi::hash_both(*image) : std::nullopt;
         if (!h) throw refusal{404, "ddi.not_found", "the image is gone"};
         ctx.sql("INSERT OR REPLACE INTO ddi_hashes(checksum, sha1, md5) VALUES(?, ?, ?)", {checksum, h->sha1, h->md5});
         known = ctx.sql("SELECT sha1, md5 FROM ddi_hashes WHERE checksum = ?", {checksum});

@@ -1,6 +1,7 @@
 #include "plugins/firmware/plugin.hpp"
 
 #include "plugins/kit/duration.hpp"
+#include "plugins/kit/image_keys.hpp"
 #include "plugins/kit/json_out.hpp"
 #include "plugins/kit/row.hpp"
 #include "storage/firmware/files.hpp"
@@ -41,14 +42,15 @@ constexpr char firmware_1[] = R"(CREATE TABLE firmware(
 CREATE INDEX firmware_by_model ON firmware(model, version);)";
 
 constexpr std::string_view columns = "SELECT firmware_id, version, model, models, file_url, checksum, size_bytes, image_bytes, security_counter, "
-                                     "min_from_version, manifest <> '', uploaded_at, uploaded_by FROM firmware ";
+                                     "min_from_version, manifest <> '', uploaded_at, uploaded_by, (SELECT state FROM firmware_objects o WHERE o.checksum = firmware.checksum), "
+                                     "(SELECT error FROM firmware_objects o WHERE o.checksum = firmware.checksum) FROM firmware ";
 
 std::string firmware_json(sdk::sql_row const& v) {
     kit::json_object o;
     o.text("firmware_id", text(v[0])).text("version", text(v[1])).text("model", text(v[2])).raw("models", text(v[3])).text("file_url", text(v[4]));
     o.text("checksum", text(v[5])).number("size_bytes", integer(v[6])).number("image_bytes", integer(v[7])).number("security_counter", integer(v[8]));
     o.text("min_from_version", text(v[9])).flag("signed", integer(v[10]) != 0).number("uploaded_at", integer(v[11]) / 1000);
-    return o.text("uploaded_by", text(v[12])).str();
+    return o.text("uploaded_by", text(v[12])).text_if("object_store", text(v[13])).text_if("object_error", text(v[14])).str();
 }
 
 std::string query_value(std::string_view query, std::string_view key) {
@@ -79,7 +81,7 @@ struct firmware_plugin::upload {
 
 sdk::declaration firmware_plugin::declare() {
     sdk::declaration d;
-    d.tables = {{"firmware", "firmware_id", true, {firmware_1}}};
+    d.tables = {{"firmware", "firmware_id", true, {firmware_1}}, object_keeper::table()};
     d.methods = {{"firmware.list", "viewer", "GET", "/api/v1/firmware", "Images, newest first.", false},
                  {"firmware.get", "viewer", "GET", "/api/v1/firmware/{id}", "One image.", false},
                  {"firmware.trust", "admin", "", "", "The key list has changed; for other plugins.", false},
@@ -87,20 +89,19 @@ sdk::declaration firmware_plugin::declare() {
     d.routes = {{"POST", "/api/v1/firmware", "operator", "file"}, {"GET", "/fw/{sha256}", "", ""}, {"HEAD", "/fw/{sha256}", "", ""}};
     d.metrics = {{"airmail_firmware_uploads_total", "images taken"}, {"airmail_firmware_uploads_refused_total", "images refused"}, {"airmail_firmware_downloads_total", "transfers begun"},
                  {"airmail_firmware_urls_refused_total", "requests with a URL that is not good"}};
+    for (auto& m : object_keeper::metrics()) d.metrics.push_back(std::move(m));
     return d;
 }
 
 void firmware_plugin::configure() {
-    auto dir = ctx.option("ota_firmware_dir"), keys = ctx.option("ota_url_keys");
-    if (dir.empty()) throw std::runtime_error("ota_firmware_dir is not set: where images are kept");
+    auto keys = ctx.option("ota_url_keys");
     if (keys.empty()) throw std::runtime_error("ota_url_keys is not set: the file that holds (or shall hold) the keys of firmware URLs");
-    auto store = fw::firmware_store::open(dir);
-    if (!store) throw std::runtime_error("ota_firmware_dir " + dir + ": " + store.error().message());
-    store_ = std::move(*store);
+    store_ = kit::open_image_store(ctx);
     auto ring = fw::url_key_ring::load_or_create(keys, ctx.wall() / 1000);
     if (!ring) throw std::runtime_error("ota_url_keys " + keys + ": " + ring.error().message());
     ring_ = std::move(*ring);
     read_release_keys();
+    objects_.configure(*store_);
     unsigned_allowed_ = ctx.option("ota_unsigned_firmware") == "allow";
     if (release_keys_.keys.size() < release_keys_.threshold && !unsigned_allowed_)
         ctx.log(sdk::level::warn, "ota_release_keys: fewer keys than ota_release_threshold; every upload will be refused");
@@ -155,9 +156,10 @@ void firmware_plugin::http(sdk::http_view const& r) {
 }
 
 firmware_plugin::upload firmware_plugin::inspect(sdk::http_view const& r) {
-    std::string path{r.body_file};
+    auto image = store_->reader(std::string{r.body_file});
+    if (!image) throw refusal{500, "firmware.store", "the upload cannot be read: " + image.error().message()};
     upload u;
-    auto trailer = fw::read_trailer(path);
+    auto trailer = fw::read_trailer(*image);
     if (!trailer && trailer.error() == fw::errc::not_found) {
         if (!unsigned_allowed_) throw refusal{422, "firmware.unsigned", "the file has no release manifest (airmailctl firmware sign)"};
         u.version = query_value(r.query, "version"), u.models = {query_value(r.query, "model")}, u.image_bytes = r.body_size;
@@ -166,7 +168,7 @@ firmware_plugin::upload firmware_plugin::inspect(sdk::http_view const& r) {
         return u;
     }
     if (!trailer) throw refusal{422, code_of(trailer.error()), "release manifest: " + trailer.error().message()};
-    auto release = fw::verify_release_file(path, release_keys_);
+    auto release = fw::verify_release(*image, release_keys_);
     if (!release) throw refusal{422, code_of(release.error()), "release manifest: " + release.error().message()};
     auto const& m = release->manifest;
     if (m.expires && *m.expires <= ctx.wall() / 1000) throw refusal{422, "firmware.expired", "the release manifest has expired"};
@@ -192,6 +194,7 @@ std::string firmware_plugin::take(sdk::http_view const& r, int& status) {
             {id, u.version, u.models[0], url_base_ + "/fw/" + fw::to_hex(kept->sha256), checksum, static_cast<std::int64_t>(kept->size), ctx.wall(),
              models.str(), static_cast<std::int64_t>(u.image_bytes), u.manifest, u.manifest_sha256, static_cast<std::int64_t>(u.security_counter),
              u.min_from, kit::txt(r.caller)});
+    objects_.added(checksum);
     ctx.metric_add("airmail_firmware_uploads_total", 1);
     status = 201;
     return get(id);
@@ -277,6 +280,7 @@ std::string firmware_plugin::remove(std::string const& id) {
         throw refusal{409, "firmware.in_use", "a campaign that is not over needs it"};
     ctx.sql("DELETE FROM firmware WHERE firmware_id = ?", {id});
     doomed_.emplace_back(text(rows[0][0]));
+    objects_.removed(doomed_.back());
     return kit::json_object{}.text("deleted", id).str();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // ota.firmware: images come in (POST /api/v1/firmware, checked before they are kept) and go out (/fw/<sha256>, signed URLs only).
 
+#include "plugins/firmware/object_keeper.hpp"
 #include "plugins/kit/params.hpp"
 #include "plugins/sdk/plugin.hpp"
 #include "storage/firmware/envelope.hpp"
@@ -14,10 +15,13 @@ namespace airmail::plugins {
 /// Owned by: the registry lane. Uploads are hashed and verified on it: minutes-long images are the operators' own doing.
 class firmware_plugin final : public sdk::plugin {
 public:
-    using plugin::plugin;
+    explicit firmware_plugin(sdk::context& c) : plugin(c), objects_(c) {}
     static std::string_view id() { return "ota.firmware"; }
     static sdk::declaration declare();
     void configure() override;
+    void start() override { objects_.start(); }
+    void stop() override { objects_.stop(); }
+    void tick(std::uint64_t, sdk::instant) override { objects_.tick(); }
     void method(sdk::call_view const& c) override;
     void http(sdk::http_view const& r) override;
     void committed() override;
@@ -35,6 +39,7 @@ private:
     std::string remove(std::string const& id);
 
     std::optional<storage::firmware::firmware_store> store_;
+    object_keeper objects_;
     std::optional<storage::firmware::url_key_ring> ring_;
     storage::firmware::signers release_keys_;
     std::string url_base_;

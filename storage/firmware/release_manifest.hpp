@@ -7,6 +7,7 @@
 //   '----------------- whole file: URL, `checksum` and `size_bytes` of the command -------------------'
 
 #include "storage/firmware/envelope.hpp"
+#include "storage/firmware/sealed_image.hpp"
 
 namespace airmail::storage::firmware {
 
@@ -57,6 +58,7 @@ struct signed_image {
 };
 /// Reads the trailer of a file. errc::not_found when the file has none (no magic), bad_format, too_large, io.
 result<signed_image> read_trailer(std::string const& path);
+result<signed_image> read_trailer(image_reader& in);
 /// The same from the last bytes of an image of `size` bytes; `tail` holds at most its last manifest_bytes_max + 16.
 result<signed_image> parse_trailer(byte_view tail, std::uint64_t size);
 
@@ -68,6 +70,7 @@ struct release {
 /// Everything at once: trailer, signatures, and the image's own bytes against components[0].
 /// errc as above; bad_signature; mismatch when the image is not the one that was signed.
 result<release> verify_release_file(std::string const& path, signers const& who);
+result<release> verify_release(image_reader& in, signers const& who);
 
 /// Appends a signed manifest to an image file: fills components[0] (name kept, default "image") from its bytes, signs, writes
 /// `target` anew. errc::bad_format when the image carries a manifest already.

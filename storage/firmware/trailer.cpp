@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace airmail::storage::firmware {
@@ -17,16 +16,6 @@ struct descriptor {
         if (fd >= 0) ::close(fd);
     }
 };
-
-bool read_at(int fd, std::uint8_t* to, std::size_t size, std::uint64_t offset) {
-    while (size > 0) {
-        auto n = ::pread(fd, to, size, off_t(offset));
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
-        to += n, size -= std::size_t(n), offset += std::uint64_t(n);
-    }
-    return true;
-}
 
 bool write_all(int fd, byte_view b) {
     while (!b.empty()) {
@@ -60,29 +49,36 @@ result<signed_image> parse_trailer(byte_view tail, std::uint64_t size) {
     return signed_image{std::move(*e), size - trailer_tail_bytes - n};
 }
 
-result<signed_image> read_trailer(std::string const& path) {
-    descriptor d{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-    if (d.fd < 0) return errno == ENOENT ? errc::not_found : errc::io;
-    struct stat st {};
-    if (::fstat(d.fd, &st) != 0 || !S_ISREG(st.st_mode)) return errc::io;
-    auto size = std::uint64_t(st.st_size);
-    bytes tail(std::min<std::uint64_t>(size, manifest_bytes_max + trailer_tail_bytes));
-    if (!read_at(d.fd, tail.data(), tail.size(), size - tail.size())) return errc::io;
-    return parse_trailer(tail, size);
+result<signed_image> read_trailer(image_reader& in) {
+    bytes tail(std::min<std::uint64_t>(in.size(), manifest_bytes_max + trailer_tail_bytes));
+    if (auto got = in.read(in.size() - tail.size(), tail); !got) return got.error();
+    return parse_trailer(tail, in.size());
 }
 
-result<release> verify_release_file(std::string const& path, signers const& who) {
-    auto found = read_trailer(path);
+result<signed_image> read_trailer(std::string const& path) {
+    auto in = image_reader::open(path, false, {});
+    if (!in) return in.error();
+    return read_trailer(*in);
+}
+
+result<release> verify_release(image_reader& in, signers const& who) {
+    auto found = read_trailer(in);
     if (!found) return found.error();
     auto payload = verify(found->manifest, release_type, who);
     if (!payload) return payload.error();
     auto m = release_manifest::parse(*payload);
     if (!m) return m.error();
     if (m->components[0].size != found->image_bytes) return errc::mismatch;
-    auto hash = hash_file(path, found->image_bytes);
+    auto hash = hash_image(in, found->image_bytes);
     if (!hash) return hash.error();
     if (*hash != m->components[0].sha256) return errc::mismatch;
     return release{std::move(*m), manifest_digest(found->manifest), found->image_bytes};
+}
+
+result<release> verify_release_file(std::string const& path, signers const& who) {
+    auto in = image_reader::open(path, false, {});
+    if (!in) return in.error();
+    return verify_release(*in, who);
 }
 
 result<release> sign_release_file(std::string const& image, std::string const& target, release_manifest m, std::span<private_key const> keys) {

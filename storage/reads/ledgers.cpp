@@ -4,7 +4,6 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
-#include <cctype>
 #include <cstdlib>
 #include <fmt/core.h>
 #include <unordered_map>
@@ -16,16 +15,6 @@ using rows = std::vector<std::vector<std::string>>;
 
 std::int64_t whole(std::string const& s) { return std::strtoll(s.c_str(), nullptr, 10); }
 
-/// 8-4-4-4-12 hexadecimal digits: anything else would be an error of the whole statement.
-bool is_uuid(std::string_view s) {
-    if (s.size() != 36) return false;
-    for (std::size_t i = 0; i < s.size(); ++i) {
-        bool const dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? s[i] != '-' : !std::isxdigit(static_cast<unsigned char>(s[i]))) return false;
-    }
-    return true;
-}
-
 /// One statement for all of a kind. The cursor of the row's node comes with it, of the same moment: what Postgres knows of that
 /// node up to there is in the row.
 constexpr char devices_sql[] =
@@ -36,7 +25,7 @@ constexpr char campaigns_sql[] =
     "SELECT c.campaign_id, c.name, c.to_version, c.stage, c.status, c.n_total, c.n_finished, c.n_pending, c.n_downloading, c.n_installing, c.n_completed, c.n_failed, c.n_rollback, "
     "coalesce(floor(extract(epoch FROM c.updated_at)), 0)::bigint, greatest(c.airmail_seq, coalesce(r.seq, 0)) "
     "FROM campaigns c LEFT JOIN airmail_replica r ON r.node_id = c.airmail_node "
-    "WHERE c.campaign_id = ANY(ARRAY(SELECT json_array_elements_text($1::json))::uuid[])";
+    "WHERE c.campaign_id = ANY(ARRAY(SELECT json_array_elements_text($1::json)))";
 
 std::string device_of(std::vector<std::string> const& r) { return replicate::device_json({r[0], r[1], r[2], r[4], whole(r[3])}); }
 
@@ -105,7 +94,7 @@ asio::awaitable<std::string> postgres_source::find(std::vector<question*> const&
         boost::json::array ids;
         std::unordered_multimap<std::string, question*> by_id;
         for (auto* q : open)
-            if (q->about == about && (about == subject::device || is_uuid(q->id))) ids.emplace_back(q->id), by_id.emplace(q->id, q);
+            if (q->about == about) ids.emplace_back(q->id), by_id.emplace(q->id, q);
         if (ids.empty()) continue;
         auto const ask = replicate::only(about == subject::device ? devices_sql : campaigns_sql, boost::json::serialize(ids));
         auto const o = co_await link_.run(ask, timeout_);

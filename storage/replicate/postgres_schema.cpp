@@ -16,7 +16,8 @@ bool is_time(std::string_view name) {
     return name == "at" || name == "at_ms" || name == "last_seen" || ((name.ends_with("_at") || name.ends_with("_at_ms")) && name != "deadline_at");
 }
 
-bool is_uuid(std::string_view name) { return name == "device_id" || name == "firmware_id" || name == "campaign_id" || name == "campaign_device_id"; }
+// Not campaign_id: a campaign may be called what its maker likes, and the document itself calls one `camp_789`.
+bool is_uuid(std::string_view name) { return name == "device_id" || name == "firmware_id" || name == "campaign_device_id"; }
 
 std::string joined(std::vector<std::string> const& names) {
     std::string out;
@@ -63,6 +64,12 @@ void add_table(std::vector<std::string>& out, table const& t) {
     auto const name = quote_name(t.name);
     out.push_back(fmt::format("CREATE TABLE IF NOT EXISTS {} ({}airmail_node bigint NOT NULL, airmail_seq bigint NOT NULL, PRIMARY KEY ({}))", name, body, joined(pg_key(t))));
     for (auto const& c : columns) out.push_back(fmt::format("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} {}", name, quote_name(c.name), c.type));
+    // Layout 1 had campaign_id as uuid, and rows of a campaign called otherwise were set aside.
+    if (t.built_in)
+        for (auto const& c : columns)
+            if (c.name == "campaign_id" && c.type == "text")
+                out.push_back(fmt::format("DO $$ BEGIN IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass({}) AND attname = 'campaign_id' AND atttypid = 'uuid'::regtype) THEN "
+                                          "ALTER TABLE {} ALTER COLUMN campaign_id TYPE text USING campaign_id::text; END IF; END $$", quote_text(name), name));
     auto there = [&](std::vector<std::string> sources) {
         for (auto& s : sources)
             for (auto const& c : columns)
@@ -110,7 +117,7 @@ std::vector<std::string> migration_sql(std::vector<table> const& tables) {
         "SELECT pg_advisory_xact_lock(7090433801290310)",      // two operators at once: one after the other
         "CREATE TABLE IF NOT EXISTS airmail_schema(table_name text PRIMARY KEY, version bigint NOT NULL, applied_at timestamptz NOT NULL)",
         "CREATE TABLE IF NOT EXISTS airmail_replica(node_id bigint PRIMARY KEY, seq bigint NOT NULL, at timestamptz NOT NULL)",
-        fmt::format("INSERT INTO airmail_schema VALUES ('', {}, now()) ON CONFLICT DO NOTHING", layout), version_key};
+        fmt::format("INSERT INTO airmail_schema VALUES ('', {}, now()) ON CONFLICT (table_name) DO UPDATE SET version = excluded.version, applied_at = now() WHERE airmail_schema.version < excluded.version", layout), version_key};
     for (auto const& t : tables) add_table(out, t);
     bool devices = false;
     for (auto const& t : tables) devices |= t.name == "devices" && t.built_in;
@@ -132,6 +139,7 @@ std::string schema_problem(std::vector<table> const& tables, std::vector<std::ve
         return -1ll;
     };
     if (version_of("") > layout) return fmt::format("the schema is newer than this program (layout {}, this program knows {}): start the newer airmaild", version_of(""), layout);
+    if (auto v = version_of(""); v >= 0 && v < layout) return fmt::format("the schema is older than this program (layout {}, this program knows {}): run airmailctl db migrate", v, layout);
     for (auto const& t : tables)
         if (auto v = version_of(t.name); v > t.version)
             return fmt::format("table {} is newer than this program (step {}, this program knows {}): start the newer airmaild", t.name, v, t.version);

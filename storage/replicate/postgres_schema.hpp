@@ -27,7 +27,7 @@ std::vector<std::string> pg_key(table const& t);
 std::vector<std::string> migration_sql(std::vector<table> const& tables);
 
 /// Version of what is not a plugin's: the guards, the house's tables.
-inline constexpr std::int64_t layout = 1;
+inline constexpr std::int64_t layout = 2;
 
 /// @param have rows of `SELECT table_name, version FROM airmail_schema` @return "" or one sentence: what is missing or newer
 std::string schema_problem(std::vector<table> const& tables, std::vector<std::vector<std::string>> const& have);

@@ -76,7 +76,7 @@ public:
     device_counts const& counted() const { return counts_; }
 
 private:
-    enum wait : int { resume = 1, install, confirm, loop, give_up, wait_kinds = 16 };
+    enum wait : int { resume = 1, install, confirm, loop, give_up, fidget, wait_kinds = 16 };
 
     bool pure() const { return plan_.fate == victim::seed_pure; }
     device_memory& mem() { return disk_.memory(); }
@@ -110,7 +110,7 @@ private:
     std::int64_t booted_at_ = 0;
     int life_ = 1;                      // timers of an earlier life say nothing
     int progress_told_ = 0, tries_ = 0, loops_ = 0;
-    bool online_ = false, damaged_ = false, heard_ = false;
+    bool online_ = false, damaged_ = false, heard_ = false, restless_ = false;
 };
 
 }

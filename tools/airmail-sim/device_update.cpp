@@ -11,7 +11,7 @@ using std::chrono::milliseconds;
 namespace {
 constexpr std::uint64_t damage_done = 1, power_cut_done = 2, boot_failure_done = 4;
 constexpr int tries_max = 5;
-constexpr milliseconds resume_wait{5000}, url_wait{15'000};
+constexpr milliseconds resume_wait{5000}, url_wait{15'000}, restless_every{1000};
 }
 
 /// `fresh`: a new image from byte 0. Otherwise what lies in the slot stays (it was never executed) and the rest is asked for.
@@ -129,6 +129,12 @@ void device::timer(int token) {
         heartbeat();
         if (!pure()) status("completed");
         finish("completed");
+        if (plan_.fate == victim::restless) restless_ = true, wait_for(fidget, restless_every);
+        return;
+    case fidget:
+        if (m.at != stage::idle) return;
+        online_ = false;
+        world_.restart(true, milliseconds(100));
         return;
     case wait_kinds: return;
     }
@@ -172,6 +178,7 @@ void device::connected() {
     heartbeat();
     if (!untold_.empty() && world_.publish("status", untold_, 1)) untold_.clear();
     if (m.at == stage::testing && plan_.fate == victim::reboot_loop) return wait_for(loop, milliseconds(300));
+    if (m.at == stage::idle && restless_) return wait_for(fidget, restless_every);
     if (m.at == stage::testing) return wait_for(confirm, plan_.confirm);
     if (m.at == stage::rolled_back) {
         status("rollback");

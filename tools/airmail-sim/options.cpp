@@ -29,6 +29,7 @@ void add_victims(CLI::App& app, options& o) {
     add("--power-cut", victim::power_cut, "lose power in the middle of the first download, and resume");
     add("--silent", victim::silent, "take commands and do nothing");
     add("--reboot-loop", victim::reboot_loop, "restart again and again in the new slot, then roll back");
+    add("--restless", victim::restless, "update well, and then restart every second");
     add("--seed-pure", victim::seed_pure, "know only the architecture document's fields");
 }
 

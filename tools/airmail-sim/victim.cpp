@@ -6,7 +6,7 @@
 namespace airmail::sim {
 
 std::string_view name_of(victim v) {
-    static constexpr std::array<std::string_view, victim_kinds> names{"none", "offline", "checksum_fault", "signature_fault", "boot_failure", "power_cut", "silent", "reboot_loop", "seed_pure"};
+    static constexpr std::array<std::string_view, victim_kinds> names{"none", "offline", "checksum_fault", "signature_fault", "boot_failure", "power_cut", "silent", "reboot_loop", "seed_pure", "restless"};
     return names[static_cast<std::size_t>(v)];
 }
 

@@ -19,8 +19,9 @@ enum class victim : std::uint8_t {
     silent,          // takes commands and does nothing
     reboot_loop,     // restarts again and again in the new slot, then rolls back
     seed_pure,       // knows only the architecture document's fields
+    restless,        // updates well, and restarts again and again in the new version: harm that no device reports
 };
-inline constexpr std::size_t victim_kinds = 9;
+inline constexpr std::size_t victim_kinds = 10;
 
 /// "none", "offline", "checksum_fault" ... as in reports.
 std::string_view name_of(victim v);

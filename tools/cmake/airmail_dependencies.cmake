@@ -13,6 +13,7 @@ pkg_check_modules(SPDLOG REQUIRED IMPORTED_TARGET spdlog)
 pkg_check_modules(ARGON2 REQUIRED IMPORTED_TARGET libargon2)
 find_path(DOCTEST_INCLUDE doctest/doctest.h REQUIRED)
 find_path(FLATBUFFERS_INCLUDE flatbuffers/flatbuffers.h REQUIRED)
+find_library(CCTZ_LIBRARY cctz REQUIRED)      # summer time: libstdc++ 12 has no zones, and the C library only one at a time
 find_program(FLATC flatc REQUIRED)
 
 add_library(airmail_doctest INTERFACE)

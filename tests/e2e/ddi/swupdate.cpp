@@ -127,3 +127,70 @@ TEST_CASE("swupdate: a cancel in the middle of the download ends it") {
     if (!eventually([&] { return h.row("off", "sw-4", "reason") == "cancelled"; }, 60s)) FAIL(h.row("off", "sw-4", "stage") << d->said() << h.broker.said());
     CHECK(!h.installed());
 }
+
+TEST_CASE("a gateway's token speaks for every device: a whole update by hand, and nothing with another one") {
+    temp_dir keys;
+    auto const file = keys / "gateway";
+    std::ofstream(file) << "gateway-token-0123456789\n";
+    must({"chmod", "0600", file});
+    house h("ota_ddi true\nota_ddi_poll 1s\nota_unsigned_firmware allow\nota_ddi_gateway_token " + file + "\n");
+    auto const ca = h.path("ca/ca.crt");
+    auto const root = [&](std::string const& serial) { return "https://localhost:" + std::to_string(h.broker.https_port()) + "/DEFAULT/controller/v1/" + serial; };
+    auto const ask = [&](std::string const& url, std::vector<std::string> more = {}, std::string const& token = "gateway-token-0123456789") {
+        std::vector<std::string> args{"--cacert", ca, "-H", "Authorization: GatewayToken " + token, url};
+        args.insert(args.end(), more.begin(), more.end());
+        return broker_process::curl(args);
+    };
+    auto const put = [&](std::string const& serial, std::string const& version) {
+        return ask(root(serial) + "/configData", {"-X", "PUT", "-H", "Content-Type: application/json", "-d", R"({"mode":"merge","data":{"model":"SW-1","version":")" + version + "\"}}"}).code;
+    };
+    // Two devices behind it; neither has a token or a certificate of its own.
+    for (auto const* serial : {"gw-1", "gw-2"}) {
+        CHECK(put(serial, "v1.0.0") == 200);
+        CHECK(ask(root(serial)).code == 200);
+    }
+    CHECK(ask(root("gw-1"), {}, "gateway-token-0123456780").code == 401);
+    CHECK(ask(root("gw-1"), {}, "").code == 401);
+    CHECK(broker_process::curl({"--cacert", ca, "-H", "Authorization: TargetToken gateway-token-0123456789", root("gw-1")}).code == 401);
+    CHECK(broker_process::curl({"--cacert", ca, root("gw-1")}).code == 401);
+
+    std::ofstream(h.path("image")) << std::string(5000, 'g');
+    auto const said = h.ctl({"firmware", "upload", h.path("image"), "--version", "v1.1.0", "--model", "SW-1"});
+    REQUIRE_MESSAGE(said.code == 0, said.text);
+    h.campaign("gate", json::parse(said.text.substr(said.text.find('{'))).at("firmware_id").as_string().c_str(), "gw-1");
+    json::value base;
+    REQUIRE(eventually([&] {
+        base = json::parse(ask(root("gw-1")).text);
+        return base.at("_links").as_object().contains("deploymentBase");
+    }, 20s));
+    auto const deployment_url = std::string(base.at("_links").at("deploymentBase").at("href").as_string());
+    auto const deployment = ask(deployment_url);
+    REQUIRE_MESSAGE(deployment.code == 200, deployment.text);
+    auto const v = json::parse(deployment.text);
+    auto const href = std::string(v.at("deployment").at("chunks").at(0).at("artifacts").at(0).at("_links").at("download-http").at("href").as_string());
+    CHECK(ask(href).text == std::string(5000, 'g'));
+    CHECK(ask(href, {}, "gateway-token-0123456780").code == 401);
+    // The other device's update is not this one's, whoever speaks for it.
+    auto other = href;
+    other.replace(other.find("gw-1"), 4, "gw-2");
+    CHECK(ask(other).code == 404);
+    auto const closed = ask(deployment_url.substr(0, deployment_url.find('?')) + "/feedback", {"-X", "POST", "-H", "Content-Type: application/json", "-d",
+        R"({"id":")" + std::string(v.at("id").as_string()) + R"(","status":{"execution":"closed","result":{"finished":"success"},"details":["installed"]}})"});
+    CHECK(closed.code == 200);
+    CHECK(eventually([&] { return ask(root("gw-1")), h.row("gate", "gw-1", "status") == "completed"; }, 30s));
+    CHECK(h.broker.said().find("gateway-token-") == std::string::npos);
+}
+
+TEST_CASE("a gateway's token that others may read, or that is short, is refused at the start") {
+    temp_dir keys;
+    for (auto const& [text, mode, word] : {std::tuple{"gateway-token-0123456789", "0644", "others than its owner"}, {"short", "0600", "fewer than 16"}}) {
+        std::ofstream(keys / "gateway", std::ios::trunc) << text << "\n";
+        must({"chmod", mode, keys / "gateway"});
+        broker_process b(house::configured("ota_ddi true\nota_ddi_gateway_token " + (keys / "gateway") + "\n", ""));
+        must({AIRMAILCTL, "ca", "init", "--dir", b.dir() / "ca"});
+        must({AIRMAILCTL, "ca", "server", "--dir", b.dir() / "ca", "--san", "localhost"});
+        auto const o = b.try_start();
+        CHECK(o.code == 78);
+        CHECK_MESSAGE(o.text.find(word) != std::string::npos, o.text);
+    }
+}

@@ -51,6 +51,23 @@ TEST_CASE("the document's columns and enums are there") {
     CHECK_THROWS(pg_ask(f.dsn, "UPDATE devices SET status = 'flying'"));
 }
 
+TEST_CASE("a campaign may be called what its maker likes, in a database of the first layout too once it has been migrated") {
+    follower f;
+    for (auto const* table : {"campaigns", "campaign_devices"}) pg_ask(f.dsn, std::string("ALTER TABLE ") + table + " ALTER COLUMN campaign_id TYPE uuid USING campaign_id::uuid");
+    pg_ask(f.dsn, "UPDATE airmail_schema SET version = 1 WHERE table_name = ''");
+    migrate(f.dsn, f.db);
+    f.fleet(5);
+    f.campaign(campaign_1, 5);
+    f.db.exec("UPDATE campaigns SET campaign_id = 'camp_789'");
+    f.db.exec("UPDATE campaign_devices SET campaign_id = 'camp_789'");
+    f.start();
+    REQUIRE(f.settles());
+    CHECK(differences(f.db, f.dsn) == "");
+    CHECK(f.box.poison_rows("postgres") == 0);
+    CHECK(pg_ask(f.dsn, "SELECT campaign_id, pg_typeof(campaign_id) FROM campaigns") == pg_rows{{"camp_789", "text"}});
+    CHECK(pg_ask(f.dsn, "SELECT count(*) FROM campaign_devices WHERE campaign_id = 'camp_789'") == pg_rows{{"5"}});
+}
+
 TEST_CASE("versions sort in SQL as they do in the registry: v1.10 after v1.9, a candidate before its release") {
     follower f;
     std::vector<std::string> const all{"", "unknown", "v0.9", "v1.0.2", "v1.1.0-alpha", "1.1.0-alpha.1", "v1.1.0-alpha.beta", "v1.1.0-beta.2", "v1.1.0-beta.11", "v1.1.0-rc.1", "v1.1.0", "V1.1", "1.1.0+build7", "v1.1.0.1",

@@ -60,3 +60,53 @@ TEST_CASE("windows and zones that cannot be read are refused") {
     CHECK(parse_offset("90") == 90);
     for (auto bad : {"", "CET", "+15:00", "2h", "+-1"}) CHECK_MESSAGE(!parse_offset(bad), bad);
 }
+
+// 2026 in Berlin: summer time from 29 March 01:00Z (02:00 becomes 03:00) to 25 October 01:00Z (03:00 becomes 02:00).
+TEST_CASE("a window follows summer time: the same hour of the device's day before and after") {
+    auto const berlin = zone::find("Europe/Berlin").value();
+    constexpr std::int64_t leap = 1'774'746'000'000, back = 1'792'890'000'000;
+    CHECK(berlin.offset_at(leap - 1000) == 60);
+    CHECK(berlin.offset_at(leap) == 120);
+    CHECK(berlin.offset_at(back - 1000) == 120);
+    CHECK(berlin.offset_at(back) == 60);
+    auto const w = windows(R"([{"days":"daily","from":"04:00","to":"05:00"}])");
+    CHECK(opens_at(w, leap - 12 * hour, berlin) == leap + 1 * hour);      // 04:00 summer time, asked for in winter
+    CHECK(opens_at(w, back - 12 * hour, berlin) == back + 2 * hour);
+    CHECK(open_at(w, leap - day + 2 * hour, berlin));
+    CHECK(open_at(w, leap + day + 1 * hour, berlin));
+    CHECK(!open_at(w, leap + day + 2 * hour, berlin));
+}
+
+TEST_CASE("the hour that spring leaves out: a window in it does not exist that day, one that begins in it opens with the leap") {
+    auto const berlin = zone::find("Europe/Berlin").value();
+    constexpr std::int64_t leap = 1'774'746'000'000;
+    auto const within = windows(R"([{"days":"daily","from":"02:10","to":"02:50"}])");
+    CHECK(opens_at(within, leap - 30 * minute, berlin) == leap + 23 * hour + 10 * minute);
+    auto const sunday = windows(R"([{"days":"sun","from":"02:10","to":"02:50"}])");
+    CHECK(opens_at(sunday, leap - 30 * minute, berlin) == leap + 7 * day - hour + 10 * minute);
+    auto const across = windows(R"([{"days":"daily","from":"02:30","to":"04:00"}])");
+    CHECK(opens_at(across, leap - 30 * minute, berlin) == leap);
+    CHECK(open_at(across, leap, berlin));
+}
+
+TEST_CASE("the hour that autumn repeats: a window in it is open twice") {
+    auto const berlin = zone::find("Europe/Berlin").value();
+    constexpr std::int64_t back = 1'792'890'000'000;
+    auto const w = windows(R"([{"days":"daily","from":"02:10","to":"02:50"}])");
+    CHECK(opens_at(w, back - 2 * hour, berlin) == back - 50 * minute);
+    CHECK(open_at(w, back - 40 * minute, berlin));
+    CHECK(!open_at(w, back - 5 * minute, berlin));
+    CHECK(open_at(w, back + 20 * minute, berlin));
+    CHECK(!open_at(w, back + 55 * minute, berlin));
+}
+
+TEST_CASE("zones are offsets or names of the database, and nothing else is looked for") {
+    CHECK(zone::find("+02:00")->offset_at(monday) == 120);
+    CHECK(zone::find("+02:00")->name() == "+02:00");
+    CHECK(zone::find("-0530")->name() == "-05:30");
+    CHECK(zone::find("America/Argentina/Buenos_Aires")->offset_at(monday) == -180);
+    CHECK(zone::find("Asia/Kathmandu")->offset_at(monday) == 345);
+    CHECK(zone::find("Etc/GMT+5")->offset_at(monday) == -300);
+    for (auto const* bad : {"", "Mars/Olympus", "../../../etc/passwd", "/etc/localtime", "Europe", "Europe/", "file:Europe/Berlin", "Europe//Berlin", "zone.tab", "+15:00"})
+        CHECK_MESSAGE(!zone::find(bad), bad);
+}

@@ -87,6 +87,45 @@ void watch(context const& c, watch_options const& o) {
     }
 }
 
+struct cohort_options {
+    std::string id, window = "10m", alpha = "0.05";
+    std::vector<std::string> fields;
+    bool gate = false;
+};
+
+void add_cohort(CLI::App& campaign, context& c) {
+    command<cohort_options>(campaign, "cohort", "compare updated devices with the others, by what the broker sees of both", [](CLI::App& s, cohort_options& o) {
+        s.add_option("id", o.id, "campaign")->required();
+        s.add_option("--window", o.window, "how long a pair is watched")->capture_default_str();
+        s.add_option("--alpha", o.alpha, "chance of a false alarm, however often one looks")->capture_default_str();
+        s.add_option("--field", o.fields, "a number in heartbeats and which way is the harm: battery=lower, temperature=higher (repeatable)");
+        s.add_flag("--gate", o.gate, "pause the campaign when a difference is shown");
+    }, [&c](cohort_options const& o) {
+        json::object fields;
+        for (auto const& f : o.fields) {
+            auto const equals = f.find('=');
+            if (equals == f.npos) throw trouble(exit_code::usage, "--field is name=higher or name=lower, not " + f);
+            fields[f.substr(0, equals)] = f.substr(equals + 1);
+        }
+        print(c, c.broker().post("/api/v1/campaigns/" + encoded(o.id) + "/cohort", json::object{{"window", o.window}, {"alpha", o.alpha}, {"gate", o.gate}, {"fields", fields}}));
+    });
+}
+
+/// A campaign with a comparison shows it as a table of its own.
+void show(context const& c, json::value v) {
+    if (c.json) return json_line(v);
+    json::value cohort;
+    if (auto* o = v.if_object()) {
+        if (auto* found = o->if_contains("cohort")) cohort = *found;
+        o->erase("cohort");
+    }
+    record(v);
+    if (!cohort.is_object()) return;
+    auto const alarm = text_of(cohort, "alarm");
+    fmt::print("\nupdated devices against the others, watched {} s a pair: {}\n", text_of(cohort, "window_s"), alarm.empty() ? "no difference shown" : alarm + " is worse");
+    table(cohort.at("measures"), {{"MEASURE", "measure"}, {"PAIRS", "pairs"}, {"WORSE", "worse"}, {"BETTER", "better"}, {"SAME", "same"}, {"EVIDENCE", "evidence"}, {"NEEDED", "needed"}});
+}
+
 struct id_options { std::string id, reason; };
 struct list_options { std::string status; int limit = 50; };
 struct rows_options { std::string id, status, after; int limit = 100; };
@@ -129,6 +168,7 @@ void add_campaign(CLI::App& app, context& c) {
         s.add_flag("--allow-downgrade", o.allow_downgrade, "also devices that run a newer version");
     }, [&c](create_options const& o) { print(c, c.broker().post(o.preview ? "/api/v1/campaigns/preview" : "/api/v1/campaigns", creation(o))); });
     add_steps(campaign, c);
+    add_cohort(campaign, c);
     command<list_options>(campaign, "list", "newest first", [](CLI::App& s, list_options& o) {
         s.add_option("--status", o.status, "pending, active, completed or cancelled");
         s.add_option("--limit", o.limit, "at most so many")->capture_default_str();
@@ -137,7 +177,7 @@ void add_campaign(CLI::App& app, context& c) {
         c.json ? json_line(v) : table(v.at("campaigns"), columns);
     });
     command<id_options>(campaign, "show", "one campaign", [](CLI::App& s, id_options& o) { s.add_option("id", o.id, "campaign")->required(); },
-        [&c](id_options const& o) { print(c, c.broker().get("/api/v1/campaigns/" + encoded(o.id))); });
+        [&c](id_options const& o) { show(c, c.broker().get("/api/v1/campaigns/" + encoded(o.id))); });
     command<id_options>(campaign, "status", "how far it is: the nearest source that knows (replicate_reads)", [](CLI::App& s, id_options& o) { s.add_option("id", o.id, "campaign")->required(); },
         [&c](id_options const& o) { print(c, c.broker().get("/api/v1/campaigns/" + encoded(o.id) + "/status")); });
     command<rows_options>(campaign, "devices", "its devices and how far they are", [](CLI::App& s, rows_options& o) {
