@@ -27,15 +27,20 @@ void broker::on_reload_request(std::function<void(reload_answer)> f) { house_->a
 void broker::start() {
     for (auto const& f : house_->settings.findings())  // airmaild has printed them all; who embeds us hears the first
         if (f.weight == config::finding::grade::error) throw startup_error(78, f.str());
-    house_->take_directory();
-    house_->open_store();
-    house_->make_shards();
-    house_->seat_plugins();
-    house_->load_access();
-    house_->open_doors();
-    house_->open_copies();
-    house_->open_http();
-    house_->run();
+    try {
+        house_->take_directory();
+        house_->open_store();
+        house_->make_shards();
+        house_->seat_plugins();
+        house_->load_access();
+        house_->open_doors();
+        house_->open_copies();
+        house_->open_http();
+        house_->run();
+    } catch (...) {
+        house_->take_down();   // a thread that runs already must not outlive what it works on
+        throw;
+    }
 }
 
 std::vector<broker::bound> const& broker::listeners() const { return house_->bound; }
@@ -89,6 +94,7 @@ std::vector<std::string> broker::reload(config::config const& fresh) {
         h.network->front().set(front_door_of(fresh));
         h.network->limit_memory(memory_of(fresh));
         h.network->cut_revoked();
+        h.network->look_at_staples();
     }
     h.warn_of_certificates();
     for (auto const& c : config::differences(h.settings, fresh))
@@ -130,23 +136,26 @@ void broker::drain() {
 }
 
 void broker::stop() {
-    auto& h = *house_;
-    if (!h.serving.exchange(false)) return;
-    if (h.bridges) h.bridges->stop();
-    if (h.http) h.http->stop();
-    if (h.web && h.web_side) h.web->stop();
-    for (auto& s : h.shards) s->stop();
-    for (auto& t : h.threads) t.join();
-    h.threads.clear();
-    if (h.logins) h.logins->stop();
-    if (h.plugins) h.plugins->stop();
-    if (h.copies) h.copies->stop();
-    h.store->stop();
-    h.network.reset();
-    h.system.reset();
-    if (h.lock_fd >= 0) ::close(h.lock_fd);
-    h.lock_fd = -1;
+    if (!house_->serving.exchange(false)) return;
+    house_->take_down();
     log::info("broker", {}, "stopped");
+}
+
+void broker::house::take_down() {
+    if (bridges) bridges->stop();
+    if (http) http->stop();
+    if (web && web_side) web->stop();
+    for (auto& s : shards) s->stop();
+    for (auto& t : threads) t.join();
+    threads.clear();
+    if (logins) logins->stop();
+    if (plugins) plugins->stop();
+    if (copies) copies->stop();
+    if (store) store->stop();
+    network.reset();
+    system.reset();
+    if (lock_fd >= 0) ::close(lock_fd);
+    lock_fd = -1;
 }
 
 }

@@ -197,6 +197,7 @@ void broker::house::open_doors() {
     o.doors = admission_of(settings);
     o.front = front_door_of(settings);
     o.memory = memory_of(settings);
+    o.ocsp.entries = static_cast<std::size_t>(settings.number("limit_ocsp_entries"));
     o.hash = [](handlers::session_key const& k) { return handlers::hash(k); };
     o.assign_client_id = [] { return handlers::assign_client_id(); };
     network = std::make_unique<net::network>(rooms, speakers, std::move(o));
@@ -213,6 +214,7 @@ void broker::house::open_doors() {
             if (!opened && !first && opened.error().code != EADDRINUSE) continue;
             if (!opened) throw startup_error(opened.error().code == EACCES || opened.error().code == EPERM ? 77 : 69, fmt::format("listener {}: {}", l.name(), opened.error().text));
             doors.push_back({*opened, options.from, l.name()});
+            if (auto rules = first ? stapling_of(l) : nullptr) network->staple(options.from.security, std::move(rules));
             if (first) bound.push_back({l.name(), l.unix_path.empty() ? address : l.unix_path, (*opened)->port()}), options.port = (*opened)->port();
         }
     }

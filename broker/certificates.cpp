@@ -9,7 +9,8 @@ namespace {
 std::int64_t wall_s() { return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 certificate_row row_of(std::string name, net::tls_context const& t) {
-    certificate_row r{std::move(name), t.not_after(), 0, 0, 0};
+    certificate_row r;
+    r.listener = std::move(name), r.not_after = t.not_after(), r.not_before = t.not_before();
     if (auto const* lists = t.revocations()) r.revoked = lists->entries(), r.lists = lists->lists(), r.next_update = lists->next_update();
     return r;
 }
@@ -28,6 +29,9 @@ std::vector<certificate_row> broker::house::server_certificates() const {
 void broker::house::warn_of_certificates() {
     auto const now = wall_s();
     for (auto const& r : server_certificates()) {
+        // A machine without a clock of its own wakes up in 1970: then nobody's certificate is valid yet, ours included.
+        if (now < r.not_before)
+            log::error("net", {{"listener", r.listener}, {"clock", now}, {"not_before", r.not_before}}, "the clock is before the server's certificate: it is not set, and no client can come in until it is");
         auto const days = days_left(r.not_after, now);
         if (r.not_after && days < certificate_alarm_days)
             log::warn("net", {{"listener", r.listener}, {"days_left", days}}, "the server's certificate {}: renew it and reload", days < 0 ? "has expired" : "expires soon");

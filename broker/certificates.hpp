@@ -12,6 +12,7 @@ inline constexpr std::int64_t certificate_alarm_days = 30;
 struct certificate_row {
     std::string listener;              // name in the configuration; "https"
     std::int64_t not_after = 0;        // unix seconds
+    std::int64_t not_before = 0;       // likewise
     std::size_t revoked = 0;           // entries of its lists of revoked certificates
     std::size_t lists = 0;             // those lists; 0 = no crlfile
     std::int64_t next_update = 0;      // of the first list that ends, unix seconds

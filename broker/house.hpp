@@ -39,6 +39,8 @@ struct broker::house {
     void open_http();
     void open_web();
     void run();
+    /// Ends every thread there is, in the order in which they need one another. Also of a start that came only so far.
+    void take_down();
 
     void retire(acl::engine_ptr old);
     std::string not_ready() const;

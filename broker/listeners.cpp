@@ -77,6 +77,7 @@ std::shared_ptr<handlers::listener_rules const> rules_of(config::listener const&
     r.payload_format_check = l.flag("airmail_payload_format_check");
     r.each_copy = l.text("airmail_overlapping") == "each";
     r.server_reference = l.text("airmail_server_reference");
+    r.retry_after_s = static_cast<std::uint32_t>(l.duration("airmail_retry_after").count() / 1000);
     r.response_information = l.text("airmail_response_information");
     r.publish_rate = m.publish_rate;
     r.publish_burst = m.publish_burst;
@@ -84,6 +85,21 @@ std::shared_ptr<handlers::listener_rules const> rules_of(config::listener const&
     r.output_pause_bytes = m.output_pause;
     r.output_cut_bytes = m.output_cut;
     return std::make_shared<handlers::listener_rules const>(std::move(r));
+}
+
+/// Null when nobody is to be asked about client certificates.
+net::ocsp_rules_ptr ocsp_of(config::listener const& l, bool staple = false) {
+    auto r = std::make_shared<net::ocsp_rules>();
+    auto const policy = l.text("tls_ocsp");
+    r->policy = policy == "hard" ? net::ocsp_policy::hard : policy == "soft" ? net::ocsp_policy::soft : net::ocsp_policy::off;
+    r->responder = l.text("tls_ocsp_responder");
+    if (!r->responder.empty() && !acl::ocsp_address(r->responder))
+        throw startup_error(78, fmt::format("listener {}: tls_ocsp_responder ({}): \"{}\" is not http://HOST[:PORT][/PATH]", l.name(), l.where("tls_ocsp_responder"), r->responder));
+    r->timeout = std::max(std::chrono::seconds(1), std::chrono::ceil<std::chrono::seconds>(l.duration("tls_ocsp_timeout")));
+    r->refresh = std::max(std::chrono::milliseconds(1000), l.duration("tls_ocsp_refresh"));
+    if (r->policy == net::ocsp_policy::off) return staple ? r : nullptr;
+    if (!l.tls() || l.psk()) throw startup_error(78, fmt::format("listener {}: tls_ocsp ({}) needs client certificates: certfile, keyfile and cafile", l.name(), l.where("tls_ocsp")));
+    return r;
 }
 
 net::tls_settings tls_of(config::listener const& l, std::shared_ptr<acl::psk_file const> keys) {
@@ -103,6 +119,9 @@ net::tls_settings tls_of(config::listener const& l, std::shared_ptr<acl::psk_fil
     t.check_dates = !l.flag("disable_client_cert_date_checks");
     t.tickets = static_cast<unsigned>(l.number("tls_tickets"));
     t.strip = l.flag("tls_strip");
+    t.keep_issuer = l.text("tls_ocsp") != "off";
+    t.staple = l.flag("tls_stapling");
+    t.responder = l.text("tls_ocsp_responder");
     return t;
 }
 
@@ -184,6 +203,7 @@ void fill(config::listener const& l, net::origin& o) {
     o.socket.keepalive = std::chrono::duration_cast<std::chrono::seconds>(l.duration("limit_tcp_keepalive"));
     o.socket.user_timeout = l.duration("limit_tcp_user_timeout");
     o.read_identity = reader_of(l);
+    o.ocsp = l.tls() ? ocsp_of(l) : nullptr;
     o.proxy = proxy_of(l);
     o.read_common_name = common_name_reader_of(l);
     o.websocket = websocket_of(l);
@@ -212,6 +232,8 @@ net::listener_options listener_options_of(config::listener const& l) {
     }
     return o;
 }
+
+net::ocsp_rules_ptr stapling_of(config::listener const& l) { return l.tls() && l.flag("tls_stapling") ? ocsp_of(l, true) : nullptr; }
 
 bool reload_origin(config::listener const& l, net::origin const& running, net::origin& fresh, std::string& why) {
     fresh = running;

@@ -11,6 +11,8 @@ namespace airmail {
 net::listener_options listener_options_of(config::listener const& l);
 /// The same for a reload: new rules and limits, the TLS files read again. On an error `why` says so and the old one stays.
 bool reload_origin(config::listener const& l, net::origin const& running, net::origin& fresh, std::string& why);
+/// How the answer about this listener's own certificate is fetched; null without tls_stapling. Throws startup_error.
+net::ocsp_rules_ptr stapling_of(config::listener const& l);
 /// TLS of the HTTPS side: a server certificate, no client certificate. Throws startup_error.
 std::shared_ptr<net::tls> https_tls(config::config const& c);
 /// Caps of the whole broker.

@@ -20,6 +20,7 @@ constexpr directive rows[] = {
     {.name = "http_websocket_path", .where = scope::both, .standard = "", .doc = "The one path at which a WebSocket listener answers, such as /mqtt; when not set, every path.", .reloadable = true},
 
     {.name = "airmail_server_reference", .where = scope::both, .standard = "", .doc = "HOST:PORT that MQTT 5 clients are sent to while this broker drains (0x9C and Server Reference).", .reloadable = true},
+    {.name = "airmail_retry_after", .kind = duration, .where = scope::both, .standard = "10s", .doc = "How long an MQTT 5 client that is sent away for a while (stop, busy, quota, silent OCSP responder) is told to stay away: user property retry_after_s, for each its own time from this to twice as much; 0 says nothing.", .unit = "seconds", .reloadable = true},
     {.name = "airmail_response_information", .where = scope::both, .standard = "", .doc = "Response Information for MQTT 5 clients that ask; %c is the client id, %u the identity.", .reloadable = true},
     {.name = "airmail_payload_format_check", .kind = flag, .where = scope::both, .standard = "true", .doc = "Refuses (0x99) a payload that is said to be UTF-8 and is not.", .mosquitto = "false", .reloadable = true},
     {.name = "airmail_overlapping", .kind = choice, .where = scope::both, .standard = "one", .doc = "Overlapping subscriptions of a client get one copy with all identifiers, or each its own.", .choices = "one each", .reloadable = true},
@@ -36,6 +37,11 @@ constexpr directive rows[] = {
 
     {.name = "tls_handshake_timeout", .kind = duration, .where = scope::both, .standard = "10s", .doc = "A handshake must be finished after this time.", .unit = "seconds", .reloadable = true},
     {.name = "tls_handshakes_max", .kind = count, .where = scope::both, .standard = "512", .doc = "Handshakes under way per shard; further connections wait in the kernel.", .reloadable = true, .least = 1, .most = 100'000},
+    {.name = "tls_ocsp", .kind = choice, .where = scope::both, .standard = "off", .doc = "Asks the authority of each client certificate whether it still holds, before the client is let in: soft refuses what it has revoked, hard also what it does not know or does not answer for.", .choices = "off soft hard", .reloadable = true},
+    {.name = "tls_ocsp_responder", .where = scope::both, .standard = "", .doc = "http://HOST[:PORT][/PATH] that is asked; when not set, the one that the certificate names (authorityInfoAccess).", .reloadable = true},
+    {.name = "tls_ocsp_timeout", .kind = duration, .where = scope::both, .standard = "3s", .doc = "Longest wait for a responder; whole seconds.", .unit = "seconds", .reloadable = true},
+    {.name = "tls_ocsp_refresh", .kind = duration, .where = scope::both, .standard = "1h", .doc = "Who is connected is asked about again after this time, or when the answer ends if that is earlier; what has been revoked meanwhile is cut.", .unit = "seconds", .reloadable = true},
+    {.name = "tls_stapling", .kind = flag, .where = scope::both, .standard = "false", .doc = "Fetches what the server's own authority says of its certificate (OCSP) and sends it along in handshakes that ask for it.", .reloadable = false},
     {.name = "tls_tickets", .kind = count, .where = scope::both, .standard = "0", .doc = "Session tickets after a handshake; 0 saves memory and makes every handshake a full one.", .most = 2},
     {.name = "tls_strip", .kind = flag, .where = scope::both, .standard = "true", .doc = "Gives the peer's certificate chain back to the heap once identity is copied out of it."},
 

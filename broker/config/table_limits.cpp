@@ -41,6 +41,7 @@ constexpr directive rows[] = {
     bytes("limit_packet_before_login", "64KiB", same, "Largest packet of a client that has not logged in."),
     bytes("limit_packet", "256KiB", "2MiB", "Largest packet after login."),
     whole(n("limit_unauthenticated_connections", "4096", same, u31, "Connections that have not logged in yet, of all listeners.")),
+    {.name = "limit_ocsp_entries", .kind = count, .where = all, .standard = "100000", .doc = "OCSP answers kept, besides those about whoever is connected.", .least = 1, .most = u31},
     whole(n("limit_connections_per_address", "1024", same, u31, "Connections from one address, loopback apart; 0 means no limit.")),
     whole(n("limit_accept_rate", "2000", same, u31, "New connections a second; 0 means no limit.")),
     whole(n("limit_accept_burst", "5000", same, u31, "New connections at once before the rate holds.")),

@@ -5,8 +5,15 @@
 #include "broker/handlers/metrics.hpp"
 #include "broker/handlers/parked.hpp"
 #include "broker/log/log.hpp"
+#include "broker/log/sparing.hpp"
 
 namespace airmail::handlers {
+namespace {
+
+/// Lines a second about refusals, so that a client that keeps trying does not fill the disk.
+thread_local log::sparing refusals{20};
+
+}
 
 acl::scram_exchange::look_up mqtt::verifiers_of(peer& from) const {
     return [this, port = from.rules().port](std::string_view user) { return world_.scram(port, user); };
@@ -48,7 +55,7 @@ bool mqtt::prove(peer& from, parked& waiting, codec::frame const& f) {
     auto const number = from.connection_number();
     auto const refuse = [&](codec::reason r, std::string_view why) {
         metric::proofs_bad.add(), metric::refused_login.add();
-        log::info("handlers", {{"conn", number}, {"addr", from.address()}, {"client_id", waiting.greeting->who.client_id}}, "login refused: {}", why);
+        if (refusals.may(shard_.now())) log::info("handlers", {{"conn", number}, {"addr", from.address()}, {"client_id", waiting.greeting->who.client_id}}, "login refused: {}", why);
         parked_.erase(number);
         refuse_connect(from, codec::version::v5, r, why);
         return false;
@@ -91,7 +98,7 @@ bool mqtt::on_auth(peer& from, codec::frame const& f) {
     auto const refuse = [&] {
         metric::proofs_bad.add();
         proofs_.erase(number);
-        log::info("handlers", {{"conn", number}, {"id", s.name()}}, "re-authentication refused");
+        if (refusals.may(shard_.now())) log::info("handlers", {{"conn", number}, {"id", s.name()}}, "re-authentication refused");
         return bad(from, codec::reason::not_authorized, "re-authentication");  // [MQTT-4.12.1-2]
     };
     if (under_way == proofs_.end()) {

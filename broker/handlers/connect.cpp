@@ -8,14 +8,19 @@
 #include "broker/handlers/metrics.hpp"
 #include "broker/handlers/own_topics.hpp"
 #include "broker/handlers/parked.hpp"
+#include "broker/handlers/retry_after.hpp"
 #include "broker/handlers/words.hpp"
 #include "broker/log/log.hpp"
+#include "broker/log/sparing.hpp"
 #include "broker/shard/task.hpp"
 
 #include <fmt/core.h>
 
 namespace airmail::handlers {
 namespace {
+
+/// Lines a second about refusals, so that a client that keeps trying does not fill the disk.
+thread_local log::sparing refusals{20};
 
 /// Client ids become log fields and file names of tools: no control characters, 1 to 256 bytes (we promise 23).
 bool valid_client_id(std::string_view id) {
@@ -27,10 +32,12 @@ bool valid_client_id(std::string_view id) {
 
 void mqtt::refuse_connect(peer& from, codec::version v, codec::reason r, std::string_view why) {
     codec::connack_view answer;
+    bytes later;
     answer.code = r;  // session present stays 0 [MQTT-3.2.2-6]
     auto const text = fmt::format("{}: {}", why, words(r));
     answer.props.explain(text);
     if (r == codec::reason::use_another_server) answer.props.add(codec::prop::server_reference), answer.props.server_reference = from.rules().server_reference;
+    else if (comes_again(r)) tell_retry_after(answer.props, later, from.rules().retry_after_s, from.address());
     codec::encode_within(from.out(), answer, v, from.packet_bytes_allowed());  // [MQTT-3.2.2-19]
     from.close(r, why);  // [MQTT-3.2.2-7]
 }
@@ -193,7 +200,7 @@ void mqtt::decided(std::uint64_t connection, bool allowed, std::string role) {
     };
     if (!allowed) {
         metric::refused_login.add();
-        log::info("handlers", {{"conn", connection}, {"addr", from.address()}, {"client_id", h->who.client_id}}, "login refused");
+        if (refusals.may(shard_.now())) log::info("handlers", {{"conn", connection}, {"addr", from.address()}, {"client_id", h->who.client_id}}, "login refused");
         return refuse(h->who.how == acl::proof::certificate ? codec::reason::not_authorized : codec::reason::bad_user_name_or_password,
                       "login refused");
     }

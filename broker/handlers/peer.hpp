@@ -55,6 +55,7 @@ struct listener_rules {
     std::uint32_t output_pause_bytes = 256 << 10, output_cut_bytes = 1 << 20;
     bool payload_format_check = true;            // a payload said to be UTF-8 must be
     bool each_copy = false;                      // overlapping subscriptions: a copy each instead of one with all identifiers
+    std::uint32_t retry_after_s = 0;             // how long clients shall stay away when we drain, and up to as much again; 0 = not said
     std::string server_reference;                // where clients shall go while we drain; empty = nowhere
     std::string response_information;            // told to clients that ask; %c client id, %u identity; empty = none
 };

@@ -10,9 +10,13 @@
 #include "broker/handlers/parked.hpp"
 #include "broker/handlers/words.hpp"
 #include "broker/log/log.hpp"
+#include "broker/log/sparing.hpp"
 
 namespace airmail::handlers {
 namespace {
+
+/// Lines a second about refusals, so that a client that keeps trying does not fill the disk.
+thread_local log::sparing refusals{20};
 
 /// PUBACK or PUBREC with a code, and why in words when it is a refusal and they are wanted. [MQTT-3.1.2-29] [MQTT-3.4.2-2] [MQTT-3.5.2-2]
 void refuse_with(peer& to, codec::packet_type type, std::uint16_t id, codec::reason r) {
@@ -73,7 +77,7 @@ codec::reason mqtt::publish_allowed(peer& from, session::session& s, codec::publ
     // $SYS is the broker's own voice, whatever the rules say.
     if (is_own_topic(topic, rules.device, [&] { return this->rules() != nullptr; }) || !may(s, acl::action::publish, topic, hash)) {
         metric::refused_acl.add();
-        log::info("handlers", {{"conn", from.connection_number()}, {"id", s.name()}, {"topic", topic}}, "publish refused by the rules");
+        if (refusals.may(shard_.now())) log::info("handlers", {{"conn", from.connection_number()}, {"id", s.name()}, {"topic", topic}}, "publish refused by the rules");
         return codec::reason::not_authorized;
     }
     if ((rules.user_properties_max && p.props.user_property_count > rules.user_properties_max) ||

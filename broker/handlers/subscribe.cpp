@@ -8,10 +8,17 @@
 #include "broker/handlers/pending_ack.hpp"
 #include "broker/handlers/words.hpp"
 #include "broker/log/log.hpp"
+#include "broker/log/sparing.hpp"
 
 #include <fmt/core.h>
 
 namespace airmail::handlers {
+namespace {
+
+/// Lines a second about refusals, so that a client that keeps trying does not fill the disk.
+thread_local log::sparing refusals{20};
+
+}
 
 bool mqtt::on_subscribe(peer& from, codec::frame const& f) {
     auto const p = codec::decode_subscribe(f.body, from.protocol);
@@ -70,7 +77,7 @@ codec::reason mqtt::subscribe_one(peer& from, session::session& s, codec::subscr
     auto const* engine = this->rules();
     bool const always = !s.v5() && engine && engine->mosquitto(s.who(scratch_));
     if (!always && !may(s.who(scratch_), rules.device, acl::action::subscribe, parts->filter)) {
-        log::info("handlers", {{"conn", from.connection_number()}, {"id", s.name()}, {"filter", v.filter}}, "subscription refused by the rules");
+        if (refusals.may(shard_.now())) log::info("handlers", {{"conn", from.connection_number()}, {"id", s.name()}, {"filter", v.filter}}, "subscription refused by the rules");
         return codec::reason::not_authorized;
     }
     if (rules.filters_max && s.filters.size() >= rules.filters_max && !fanout_.tree().find(v.filter, s)) return codec::reason::quota_exceeded;

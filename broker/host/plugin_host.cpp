@@ -155,7 +155,7 @@ void plugin_host::stop() {
         watch_stop_ = true;
     }
     watch_wake_.notify_all();
-    watch_thread_.join();
+    if (watch_thread_.joinable()) watch_thread_.join();
     for (auto& l : lanes_) l->ask_to_stop();
     auto until = steady_ms() + env_.options.stop_timeout.count();
     for (std::size_t i = 0; i < threads_.size(); ++i) {

@@ -3,6 +3,7 @@
 #include "broker/codec/connect.hpp"
 #include "broker/codec/disconnect.hpp"
 #include "broker/codec/within.hpp"
+#include "broker/handlers/retry_after.hpp"
 #include "broker/handlers/words.hpp"
 #include "broker/log/log.hpp"
 #include "broker/net/counters.hpp"
@@ -18,6 +19,8 @@ namespace {
 constexpr std::int64_t farewell_ms = 5000;
 /// CONNACK may wait for a store; but not for ever.
 constexpr std::int64_t login_ms = 30000;
+/// A timer that fires so late was held up by us: the process stood still, or the machine did.
+constexpr std::int64_t late_ms = 1000;
 /// Longer texts are cut: they are clauses of ours, not of a peer's making.
 constexpr std::size_t reason_string_max = 512;
 
@@ -37,7 +40,7 @@ void count_cut(errc why) {
 
 connection::connection(hub& h, arrival& a)
     : hub_{h}, wire_{std::move(a.wire)}, from_{std::move(a.from)}, number_{a.number}, heard_at_{h.shard().now()},
-      certificate_{std::move(a.certificate)}, address_{a.address} {
+      certificate_{std::move(a.certificate)}, standing_{std::move(a.standing)}, address_{a.address} {
     count::connections.add(1);
 }
 
@@ -50,6 +53,7 @@ connection::~connection() {
 }
 
 bool connection::revoked() const {
+    if (standing_ && standing_->revoked()) return true;
     if (!certificate_ || !from_->security) return false;
     auto const now = from_->security->current();
     return now->revocations() && now->revocations()->revoked(*certificate_);
@@ -58,13 +62,14 @@ bool connection::revoked() const {
 void connection::start(arrival const& a) {
     byte_view const read{a.read};
     if (!begin_watching()) return end(errc::socket_failed);
+    auto const frame = codec::next_frame(byte_view{a.read}.first(a.connect_bytes));
+    auto const c = codec::decode_connect(frame->body);
+    if (a.refusal != codec::reason::success) return protocol = c->protocol, turn_away(a.refusal, a.refused_for, c->client_id);
     // A list may have come between its handshake and this shard; cut_revoked() sees only those who are here.
     if (revoked()) return count::cut_revoked.add(), end(errc::identity_refused);
     hub_.shard().timers().arm(clock_, heard_at_ + login_ms);
     // What followed the CONNECT waits until the CONNACK is out: [MQTT-3.1.4-5] lets clients send early.
     if (auto rest = read.subspan(a.connect_bytes); !rest.empty()) inbox_.append(rest, hub_.pool());
-    auto const frame = codec::next_frame(read.first(a.connect_bytes));
-    auto const c = codec::decode_connect(frame->body);
     protocol = c->protocol;
     count::packets_in.add();
     count::bytes_in.add(read.size());
@@ -85,10 +90,13 @@ void connection::close(codec::reason r, std::string_view why) {
     // Only a client that got a CONNACK of success can be sent a DISCONNECT. [MQTT-3.14.0-1]
     if (logged_in_ && protocol == codec::version::v5 && r != codec::reason::success) {
         codec::disconnect_view d{.code = r};
+        bytes later;
         if (!why.empty()) d.props.explain(why.substr(0, reason_string_max));
         if (r == codec::reason::server_shutting_down && !rules().server_reference.empty()) {
             d.code = codec::reason::use_another_server;
             d.props.add(codec::prop::server_reference), d.props.server_reference = rules().server_reference;
+        } else if (handlers::comes_again(r)) {
+            handlers::tell_retry_after(d.props, later, rules().retry_after_s, session ? session->client_id() : std::string_view{});
         }
         codec::encode_within(queue_.tail(hub_.pool()), d, protocol, packet_bytes_allowed());  // [MQTT-3.14.2-3]
     }
@@ -130,21 +138,35 @@ void connection::on_timer() {
     case state::login: return end(errc::connect_timeout);
     case state::running: break;
     }
+    auto const allowed = hub_.protocol().silence_allowed_ms(*this);
+    forgive_pause(allowed);
     if (blocked_ && now - progress_at_ >= from_->limits.stalled_writer) return end(errc::stalled);
     // Whom we do not read cannot be heard: a pause of ours is not the peer's silence.
     if (paused_ || hub_.shard().congested()) heard_at_ = now;
-    auto const allowed = hub_.protocol().silence_allowed_ms(*this);
     // One and a half times the keep alive without a whole packet. [MQTT-3.1.2-22]
     if (allowed && now - heard_at_ >= allowed) return close(codec::reason::keep_alive_timeout, handlers::words(codec::reason::keep_alive_timeout));
     arm_timer();
 }
 
-void connection::arm_timer() {
-    // Armed for the earliest that could be due. Packets only move heard_at_; the timer finds out when it fires.
-    auto const allowed = hub_.protocol().silence_allowed_ms(*this);
+shard::instant connection::due(std::int64_t allowed) const {
     shard::instant due = shard::timer_wheel::never;
     if (allowed) due = heard_at_ + allowed;
     if (blocked_) due = std::min(due, progress_at_ + from_->limits.stalled_writer);
+    return due;
+}
+
+void connection::forgive_pause(std::int64_t allowed) {
+    // What came meanwhile waits in the kernel, perhaps behind thousands of others: everybody has a second to be heard.
+    auto const now = hub_.shard().now();
+    if (now - late_ms < due(allowed)) return;
+    count::forgiven.add();
+    if (allowed) heard_at_ = std::max(heard_at_, now + late_ms - allowed);
+    if (blocked_) progress_at_ = std::max(progress_at_, now + late_ms - from_->limits.stalled_writer);
+}
+
+void connection::arm_timer() {
+    // Armed for the earliest that could be due. Packets only move heard_at_; the timer finds out when it fires.
+    auto const due = this->due(hub_.protocol().silence_allowed_ms(*this));
     if (due == shard::timer_wheel::never) clock_.cancel();
     else hub_.shard().timers().arm(clock_, due);
 }

@@ -63,6 +63,8 @@ private:
     // Logging in: connection_login.cpp
     /// True when it was told to come again later.
     bool held_off(codec::connect_view const& c, std::string_view assigned_id);
+    /// The answer that was decided before its CONNECT was read.
+    void turn_away(codec::reason r, std::string_view why, std::string_view client_id);
     void login_failed();
     void logged_in();
 
@@ -70,6 +72,9 @@ private:
     void end(errc why);
     void on_timer();
     void arm_timer();
+    /// When it is to be cut, if nothing comes and nothing is taken until then.
+    shard::instant due(std::int64_t silence_allowed) const;
+    void forgive_pause(std::int64_t silence_allowed);
     bool alive() const { return state_ <= state::running; }
     /// Packets are taken: after CONNACK, and during enhanced authentication before it.
     bool listens() const { return (state_ == state::running || (state_ == state::login && proving_)) && !paused_; }
@@ -89,6 +94,7 @@ private:
     inbox inbox_;
     send_queue queue_;
     std::unique_ptr<acl::identity> certificate_;
+    standing_ptr standing_;           // what its certificate's authority says; null when nobody asks
     std::unique_ptr<caller> caller_;  // only until it has logged in
     endpoint address_;
     std::uint32_t place_ = 0;         // in hub_.all_

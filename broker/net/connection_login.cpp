@@ -2,21 +2,12 @@
 
 #include "broker/codec/connack.hpp"
 #include "broker/handlers/home.hpp"
+#include "broker/handlers/retry_after.hpp"
 #include "broker/log/log.hpp"
 #include "broker/net/connection.hpp"
 #include "broker/net/counters.hpp"
 
 namespace airmail::net {
-namespace {
-
-/// Seconds, rounded up, and up to half as many more, told by the name: those who were refused together do not come together.
-std::int64_t retry_after_s(std::int64_t wait_ms, std::string_view name) {
-    auto const s = wait_ms / 1000 + 1;
-    return s + static_cast<std::int64_t>(std::hash<std::string_view>{}(name) % static_cast<std::uint64_t>(s / 2 + 1));
-}
-
-}
-
 bool connection::held_off(codec::connect_view const& c, std::string_view assigned_id) {
     auto const key = handlers::key_of(rules(), certificate_.get(), c, c.client_id);
     caller who;
@@ -26,13 +17,20 @@ bool connection::held_off(codec::connect_view const& c, std::string_view assigne
     if (wait == 0) return caller_ = std::make_unique<caller>(std::move(who)), false;
     codec::connack_view answer{.code = codec::reason::connection_rate_exceeded};
     bytes user;
-    codec::append_user_property(user, "retry_after_s", std::to_string(retry_after_s(wait, who.client)));
-    answer.props.add(codec::prop::user_property);
-    answer.props.user_properties = user;
-    answer.props.user_property_count = 1;
+    auto const s = wait / 1000 + 1;
+    handlers::tell_retry_after(answer.props, user, handlers::retry_after_s(s, s / 2, who.client));
     codec::encode(out(), answer, protocol);
     close(answer.code, "held off: it came or failed too often");
     return true;
+}
+
+void connection::turn_away(codec::reason r, std::string_view why, std::string_view client_id) {
+    codec::connack_view answer{.code = r};
+    bytes later;
+    answer.props.explain(why);
+    if (handlers::comes_again(r)) handlers::tell_retry_after(answer.props, later, rules().retry_after_s, client_id);
+    codec::encode(out(), answer, protocol);
+    close(r, why);
 }
 
 void connection::login_failed() {

@@ -49,6 +49,20 @@ inline metrics::counter handshake_identity{"airmail_net_handshake_failures_total
 inline metrics::counter handshake_timeout{"airmail_net_handshake_failures_total", "TLS handshakes that failed.", {{"cause", "timeout"}}};
 inline metrics::counter handshake_closed{"airmail_net_handshake_failures_total", "TLS handshakes that failed.", {{"cause", "closed"}}};
 
+inline metrics::counter ocsp_good{"airmail_net_ocsp_answers_total", "What OCSP responders said of client certificates.", {{"word", "good"}}};
+inline metrics::counter ocsp_revoked{"airmail_net_ocsp_answers_total", "What OCSP responders said of client certificates.", {{"word", "revoked"}}};
+inline metrics::counter ocsp_unknown{"airmail_net_ocsp_answers_total", "What OCSP responders said of client certificates.", {{"word", "unknown"}}};
+inline metrics::counter ocsp_silent{"airmail_net_ocsp_answers_total", "What OCSP responders said of client certificates.", {{"word", "silent"}}};
+inline metrics::counter ocsp_cached{"airmail_net_ocsp_cached_total", "Certificates of which an answer was known already."};
+inline metrics::counter ocsp_paused{"airmail_net_ocsp_paused_total", "Certificates not asked about because their responder is known not to answer, or named nowhere."};
+inline metrics::counter ocsp_let_in{"airmail_net_ocsp_let_in_total", "Newcomers let in by tls_ocsp soft although nobody called their certificate good."};
+inline metrics::counter ocsp_refused{"airmail_net_ocsp_refused_total", "Newcomers refused by what their certificate's authority said, or did not say."};
+inline metrics::gauge ocsp_entries{"airmail_net_ocsp_entries", "Certificates of which an OCSP answer is kept or awaited."};
+inline metrics::counter ocsp_evicted{"airmail_net_ocsp_evicted_total", "OCSP answers forgotten before their time, at limit_ocsp_entries."};
+inline metrics::gauge staples_missing{"airmail_net_staples_missing", "Listeners with tls_stapling that have no answer to staple."};
+inline metrics::counter staples_fetched{"airmail_net_staple_fetches_total", "Answers about our own certificates asked for.", {{"result", "good"}}};
+inline metrics::counter staples_failed{"airmail_net_staple_fetches_total", "Answers about our own certificates asked for.", {{"result", "failed"}}};
+
 inline metrics::counter bytes_in{"airmail_net_received_bytes_total", "Bytes of MQTT read, without TLS."};
 inline metrics::counter bytes_out{"airmail_net_sent_bytes_total", "Bytes of MQTT written, without TLS."};
 inline metrics::counter packets_in{"airmail_net_packets_received_total", "Whole MQTT packets read."};
@@ -65,6 +79,7 @@ inline metrics::counter cut_memory{"airmail_net_cut_total", "Connections ended b
 inline metrics::counter cut_keep_alive{"airmail_net_cut_total", "Connections ended by us.", {{"cause", "keep_alive"}}};
 inline metrics::counter cut_protocol_error{"airmail_net_cut_total", "Connections ended by us.", {{"cause", "protocol_error"}}};
 inline metrics::counter cut_revoked{"airmail_net_cut_total", "Connections ended by us.", {{"cause", "revoked"}}};
+inline metrics::counter forgiven{"airmail_net_forgiven_total", "Connections not cut when they were due, because the broker itself had stood still until then."};
 inline metrics::counter closed_by_handler{"airmail_net_cut_total", "Connections ended by us.", {{"cause", "handler"}}};
 inline metrics::counter lost{"airmail_net_lost_total", "Connections that the peer or the network ended."};
 

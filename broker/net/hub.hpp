@@ -44,6 +44,7 @@ struct neighbours {
     std::vector<hub*> hubs;   // by shard
     std::function<std::uint64_t(handlers::session_key const&)> hash;   // handlers::hash
     std::function<std::string()> assign_client_id;                     // handlers::assign_client_id
+    ocsp_desk* ocsp = nullptr;                                         // network's
     std::function<void(shard::shard&)> look_at_memory;                 // network's; from the shard that asks
 };
 

@@ -9,7 +9,9 @@
 namespace airmail::net {
 
 network::network(std::vector<shard::shard*> shards, std::vector<handlers::protocol*> protocols, network_options o)
-    : neighbours_{o.doors}, memory_{o.memory}, used_share_{count::memory_used}, level_share_{count::memory_level} {
+    : neighbours_{o.doors}, memory_{o.memory}, used_share_{count::memory_used}, level_share_{count::memory_level},
+      ocsp_{std::move(o.ocsp), [this] { cut_revoked(); }} {
+    neighbours_.ocsp = &ocsp_;
     neighbours_.front.set(o.front);
     assert(shards.size() == protocols.size() && o.hash && o.assign_client_id);
     neighbours_.hash = std::move(o.hash);

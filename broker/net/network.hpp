@@ -13,6 +13,7 @@ struct network_options {
     front_door_limits front;
     memory_limits memory;
     turn_budget turn;
+    ocsp_desk::options ocsp;
     std::function<std::uint64_t(handlers::session_key const&)> hash;   // &handlers::hash
     std::function<std::string()> assign_client_id;                     // &handlers::assign_client_id
 };
@@ -34,6 +35,10 @@ public:
     void stop_accepting();
     /// After lists of revoked certificates were read anew: sends away who is in them. Any thread.
     void cut_revoked();
+    /// Keeps the answer about this listener's own certificate at hand. Any thread, once per listener.
+    void staple(std::shared_ptr<tls> const& of, ocsp_rules_ptr rules) { ocsp_.staple(of, std::move(rules)); }
+    /// After certificates were read anew. Any thread.
+    void look_at_staples() { ocsp_.look_at_staples(); }
     /// Says goodbye to everybody (v5: DISCONNECT `why`), some hundred each turn. `done` is called once, on some shard, when
     /// the last has gone; slow peers are cut after 5 s. Any thread, once.
     void drain(codec::reason why, std::function<void()> done);
@@ -56,6 +61,7 @@ private:
     metrics::share used_share_, level_share_;
     shard::reminder look_at_memory_;
     shard::instant shed_at_ = -1'000;
+    ocsp_desk ocsp_;                  // last: its threads end before what they tell
 };
 
 }

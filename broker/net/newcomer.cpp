@@ -23,6 +23,7 @@ newcomer::newcomer(hub& h, descriptor fd, origin_ptr from, endpoint address, std
 }
 
 newcomer::~newcomer() {
+    if (self_) *self_ = nullptr;
     count::newcomers.add(-1);
     if (counted_in_) hub_.others().doors.leave(peer_->address, *peer_->from->count, false);
 }
@@ -78,6 +79,7 @@ void newcomer::ready(std::uint32_t events) {
     switch (stage_) {
     case stage::proxy: return read_proxy_header();
     case stage::handshake: return shake();
+    case stage::authority: return;
     case stage::connect: return read();
     case stage::over: return;
     }
@@ -141,8 +143,10 @@ void newcomer::count_handshake_failure() {
     else if (why == SSL_R_CERTIFICATE_VERIFY_FAILED) count::handshake_certificate.add();
     else count::handshake_protocol.add();
     std::string text = take_openssl_error();
-    if (why == SSL_R_CERTIFICATE_VERIFY_FAILED)
-        text = X509_verify_cert_error_string(SSL_get_verify_result(peer_->wire.ssl()));
+    if (why == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+        auto const result = SSL_get_verify_result(peer_->wire.ssl());
+        text = result == X509_V_ERR_APPLICATION_VERIFICATION ? "a key in its chain is too large" : X509_verify_cert_error_string(result);
+    }
     // A client that went away in the middle is no news.
     drop(error == 0 ? errc::closed_by_peer : errc::tls_failed, text);
 }
@@ -167,11 +171,43 @@ void newcomer::welcome_certificate() {
         peer_->certificate->name = security_->psk_identity(ssl);
         peer_->certificate->how = acl::proof::psk;
     }
+    auto question = peer_->from->ocsp ? security_->question_about_peer(ssl) : nullptr;
     security_->strip(ssl);
     security_.reset();
     count::handshakes.add();
-    hub_.sockets().change(peer_->wire.fd(), *this, EPOLLIN);
     hub_.shard().timers().arm(deadline_, peer_->accepted_at + peer_->from->limits.connect_timeout);
+    question ? ask_authority(std::move(question)) : read_connect();
+}
+
+void newcomer::ask_authority(std::shared_ptr<acl::ocsp_question const> about) {
+    self_ = std::make_shared<newcomer*>(this);
+    // Its CONNECT waits in the kernel meanwhile; what the deadline and the caps say of newcomers holds for it.
+    auto later = [self = self_, to = &hub_.shard()](ocsp_desk::word said) {
+        to->post_external([self, said] {
+            if (*self) (*self)->heed_authority(said);
+        });
+    };
+    auto const known = hub_.others().ocsp->ask(std::move(about), peer_->from->ocsp, peer_->standing, std::move(later));
+    if (known) return heed_authority(*known);
+    stage_ = stage::authority;
+    hub_.sockets().change(peer_->wire.fd(), *this, 0);
+}
+
+void newcomer::heed_authority(ocsp_desk::word said) {
+    if (stage_ == stage::over) return;
+    using enum ocsp_desk::word;
+    bool const hard = peer_->from->ocsp->policy == ocsp_policy::hard;
+    // It is told in its CONNACK: a device can tell a certificate that was taken back from a door that is shut for a while.
+    if (said == revoked) peer_->refusal = codec::reason::not_authorized, peer_->refused_for = "its authority has revoked the certificate";
+    else if (hard && said == unknown) peer_->refusal = codec::reason::not_authorized, peer_->refused_for = "its authority does not know the certificate";
+    else if (hard && said == silent) peer_->refusal = codec::reason::server_unavailable, peer_->refused_for = "the certificate's authority does not answer";
+    if (peer_->refusal != codec::reason::success) count::ocsp_refused.add();
+    else if (said != good) count::ocsp_let_in.add();
+    read_connect();
+}
+
+void newcomer::read_connect() {
+    hub_.sockets().change(peer_->wire.fd(), *this, EPOLLIN);
     begin_mqtt();
     // CONNECT may have come in the same flight as the client's Finished.
     if (stage_ == stage::connect) read();

@@ -2,7 +2,7 @@
 // A socket from accept to CONNECT, on the shard that accepted it. Its story has an end: it becomes an arrival at the home
 // shard of its session, or is dropped, at the latest when its one deadline passes.
 //
-//   accept -> [PROXY header] -> [TLS handshake, identity, strip] -> CONNECT read -> home = hash(key) % shards -> arrival, by mail
+//   accept -> [PROXY header] -> [TLS handshake, identity, strip, OCSP] -> CONNECT read -> home = hash(key) % shards -> arrival, by mail
 //                                                              `-> WebSocket (websocket.hpp), which reads the CONNECT itself
 
 #include "broker/net/channel.hpp"
@@ -20,6 +20,9 @@ struct arrival {
     std::uint64_t number = 0;
     shard::instant accepted_at = 0;
     std::unique_ptr<acl::identity> certificate;   // null when none was presented
+    standing_ptr standing;                        // what its certificate's authority says; null when nobody asked
+    codec::reason refusal = codec::reason::success;   // what its CONNECT will be answered whatever it says
+    std::string_view refused_for;                 // why; static storage
     std::string assigned_id;                      // for a client that sent no client id
     bytes read;                                   // the CONNECT packet, and what came after it
     std::size_t connect_bytes = 0;                // how much of it is the CONNECT
@@ -35,7 +38,7 @@ public:
 
 private:
     friend class hub;
-    enum class stage : std::uint8_t { proxy, handshake, connect, over };
+    enum class stage : std::uint8_t { proxy, handshake, authority, connect, over };
 
     void ready(std::uint32_t events) override;
     void read_proxy_header();
@@ -44,6 +47,9 @@ private:
     void begin_mqtt();
     void shake();
     void welcome_certificate();
+    void ask_authority(std::shared_ptr<acl::ocsp_question const> about);
+    void heed_authority(ocsp_desk::word said);
+    void read_connect();
     void note_days_left(acl::identity const& who);
     void read();
     void look_for_connect();
@@ -61,6 +67,7 @@ private:
     hub& hub_;
     std::unique_ptr<arrival> peer_;
     std::shared_ptr<tls_context const> security_;   // during the handshake: the strip belongs to whoever began it
+    std::shared_ptr<newcomer*> self_;   // while an authority is asked: null in it once this is gone
     deadline deadline_{*this};
     std::size_t place_ = 0;   // in hub_.newcomers_
     stage stage_ = stage::connect;

@@ -3,6 +3,7 @@
 
 #include "broker/handlers/peer.hpp"
 #include "broker/net/back_off.hpp"
+#include "broker/net/ocsp_desk.hpp"
 #include "broker/net/proxy_protocol.hpp"
 #include "broker/net/socket.hpp"
 #include "broker/net/tls.hpp"
@@ -48,6 +49,7 @@ struct origin {
     socket_options socket;
     std::shared_ptr<tls> security;            // null = plain
     identity_reader read_identity;            // may be empty: certificates only open the door
+    ocsp_rules_ptr ocsp;                      // null = the authorities of client certificates are not asked
     std::shared_ptr<proxy_rules const> proxy;           // null = nobody speaks for others
     common_name_reader read_common_name;                // may be empty: what the proxy says of certificates is not asked
     std::shared_ptr<websocket_rules const> websocket;   // null = MQTT itself

@@ -19,49 +19,7 @@ namespace {
 struct bio_free { void operator()(BIO* b) const noexcept { BIO_free_all(b); } };
 using file_ptr = std::unique_ptr<BIO, bio_free>;
 
-/// Chains longer than this are somebody's attack: leaf, two intermediates, root, and one to spare.
-constexpr int chain_depth_max = 4;
 constexpr long certificate_list_bytes_max = 32 * 1024;
-
-/// X509_V_OK, or the error of OpenSSL that means the same.
-int error_of(acl::crl_set::answer a) {
-    switch (a) {
-    case acl::crl_set::answer::good: return X509_V_OK;
-    case acl::crl_set::answer::revoked: return X509_V_ERR_CERT_REVOKED;
-    case acl::crl_set::answer::no_list: return X509_V_ERR_UNABLE_TO_GET_CRL;
-    case acl::crl_set::answer::expired: return X509_V_ERR_CRL_HAS_EXPIRED;
-    case acl::crl_set::answer::not_yet_valid: return X509_V_ERR_CRL_NOT_YET_VALID;
-    }
-    return X509_V_ERR_UNSPECIFIED;
-}
-
-/// Verifies the client's chain in a context of its own, so that OpenSSL keeps no `verified_chain` with the connection:
-/// half of what strip() gives back (reference/architecture.md 1.3, step a).
-int verify_apart(X509_STORE_CTX* given, void* context) {
-    X509_STORE_CTX* own = X509_STORE_CTX_new();
-    if (!own) return X509_STORE_CTX_set_error(given, X509_V_ERR_OUT_OF_MEM), 0;
-    SSL* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(given, SSL_get_ex_data_X509_STORE_CTX_idx()));
-    int ok = X509_STORE_CTX_init(own, X509_STORE_CTX_get0_store(given), X509_STORE_CTX_get0_cert(given),
-                                 X509_STORE_CTX_get0_untrusted(given));
-    if (ok == 1) {
-        // "ssl_client": extended key usage must allow a client, as the default callback would ask.
-        X509_STORE_CTX_set_default(own, "ssl_client");
-        X509_VERIFY_PARAM* param = X509_STORE_CTX_get0_param(own);
-        X509_VERIFY_PARAM_set_depth(param, chain_depth_max);
-        X509_VERIFY_PARAM_set_auth_level(param, SSL_get_security_level(ssl));
-        X509_VERIFY_PARAM_set_flags(param, X509_VERIFY_PARAM_get_flags(SSL_get0_param(ssl)));
-        ok = X509_verify_cert(own);
-        X509_STORE_CTX_set_error(given, X509_STORE_CTX_get_error(own));
-        auto const* lists = static_cast<tls_context const*>(context)->revocations();
-        if (ok == 1 && lists)
-            if (int const e = error_of(lists->check(X509_STORE_CTX_get0_cert(given), ::time(nullptr))); e != X509_V_OK)
-                X509_STORE_CTX_set_error(given, e), ok = 0;
-    } else {
-        X509_STORE_CTX_set_error(given, X509_V_ERR_OUT_OF_MEM);
-    }
-    X509_STORE_CTX_free(own);
-    return ok == 1;
-}
 
 tls_error wrong(std::string_view what, std::string const& file, std::string_view why) {
     return {fmt::format("{} {}: {}", what, file, why)};
@@ -85,15 +43,19 @@ tls_result<file_ptr> open_file(std::string_view what, std::string const& path, b
 /// A key with a pass phrase must fail, not ask on the terminal.
 int no_pass_phrase(char*, int, int, void*) { return 0; }
 
-tls_result<void> use_certificate(SSL_CTX* ctx, std::string const& path, std::int64_t& not_after) {
+std::int64_t seconds_of(ASN1_TIME const* t) {
+    tm parts{};
+    return ASN1_TIME_to_tm(t, &parts) == 1 ? static_cast<std::int64_t>(::timegm(&parts)) : 0;
+}
+
+tls_result<void> use_certificate(SSL_CTX* ctx, std::string const& path, std::int64_t& not_before, std::int64_t& not_after) {
     if (path.empty()) return tls_error{"certfile is not set"};
     auto file = open_file("certfile", path, false);
     if (!file) return file.error();
     std::unique_ptr<X509, decltype(&X509_free)> leaf{PEM_read_bio_X509(file->get(), nullptr, no_pass_phrase, nullptr), X509_free};
     if (!leaf) return take_openssl_error(), wrong("certfile", path, "holds no PEM certificate");
     if (SSL_CTX_use_certificate(ctx, leaf.get()) != 1) return wrong("certfile", path, take_openssl_error());
-    tm expires{};
-    if (ASN1_TIME_to_tm(X509_get0_notAfter(leaf.get()), &expires) == 1) not_after = ::timegm(&expires);
+    not_before = seconds_of(X509_get0_notBefore(leaf.get())), not_after = seconds_of(X509_get0_notAfter(leaf.get()));
     while (X509* next = PEM_read_bio_X509(file->get(), nullptr, no_pass_phrase, nullptr))
         if (SSL_CTX_add0_chain_cert(ctx, next) != 1) return X509_free(next), wrong("certfile", path, take_openssl_error());
     ERR_clear_error();  // the end of the file
@@ -114,7 +76,7 @@ tls_result<void> use_key(SSL_CTX* ctx, tls_settings const& s) {
     return {};
 }
 
-tls_result<void> trust(SSL_CTX* ctx, tls_settings const& s, tls_context const* self, std::shared_ptr<acl::crl_set const>& revocations) {
+tls_result<void> trust(SSL_CTX* ctx, tls_settings const& s, std::shared_ptr<acl::crl_set const>& revocations) {
     if (!s.request_certificate && !s.require_certificate) return {};
     if (s.ca_file.empty() && s.ca_path.empty()) return tls_error{"cafile or capath is needed to check client certificates"};
     if (!s.ca_file.empty()) {
@@ -141,10 +103,6 @@ tls_result<void> trust(SSL_CTX* ctx, tls_settings const& s, tls_context const* s
         if (!lists) return wrong("crlfile", s.crl_file, lists.error());
         revocations = std::move(*lists);
     }
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (s.require_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
-    SSL_CTX_set_verify_depth(ctx, chain_depth_max);
-    if (!s.check_dates) X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_NO_CHECK_TIME);
-    SSL_CTX_set_cert_verify_callback(ctx, verify_apart, const_cast<tls_context*>(self));
     return {};
 }
 
@@ -217,9 +175,11 @@ tls_result<std::shared_ptr<tls_context>> tls_context::load(tls_settings const& s
         if (auto r = use_keys(ctx, s); !r) return r.error();
         return made;
     }
-    if (auto r = use_certificate(ctx, s.certificate_file, made->not_after_); !r) return r.error();
+    if (auto r = use_certificate(ctx, s.certificate_file, made->not_before_, made->not_after_); !r) return r.error();
     if (auto r = use_key(ctx, s); !r) return r.error();
-    if (auto r = trust(ctx, s, made.get(), made->revocations_); !r) return r.error();
+    if (auto r = trust(ctx, s, made->revocations_); !r) return r.error();
+    if (auto r = made->verify_clients(s); !r) return r.error();
+    if (auto r = made->prepare_staple(s); !r) return r.error();
     return made;
 }
 

@@ -8,16 +8,9 @@ namespace airmail::sim {
 using std::chrono::milliseconds;
 
 namespace {
-constexpr milliseconds backoff_first{500}, backoff_most{60'000}, wait_most{3'600'000};
+constexpr milliseconds backoff_first{500}, backoff_most{60'000};
 constexpr std::uint32_t session_life_s = 3600;
 
-milliseconds retry_after(codec::properties const& p) {
-    for (auto const& [key, value] : client::to_user_properties(p)) {
-        unsigned s = 0;
-        if (key == "retry_after_s" && std::from_chars(value.data(), value.data() + value.size(), s).ec == std::errc{}) return std::min<milliseconds>(std::chrono::seconds(s), wait_most);
-    }
-    return {};
-}
 }
 
 unit::unit(surroundings& around, device_plan plan, std::string const& directory, std::shared_ptr<client::tls_context const> tls, std::shared_ptr<client::handlers const> h, std::uint64_t tag)
@@ -63,7 +56,6 @@ void unit::connect_later(milliseconds wait) {
 void unit::connack(codec::connack_view const& a) {
     if (codec::failed(a.code)) {
         ++around_.refused;
-        told_to_wait_ = retry_after(a.props);
         return;
     }
     auto const filter = base_ + "command";
@@ -105,7 +97,7 @@ void unit::gone(client::close_info const& why) {
     auto wait = std::min(backoff_first * (1 << std::min(failures_++, 8)), backoff_most);
     if (why.code == codec::reason::server_shutting_down || why.code == codec::reason::server_busy) wait = std::max<milliseconds>(wait, std::chrono::seconds(2));
     wait = wait / 2 + milliseconds(dice_.below(static_cast<std::uint64_t>(wait.count()) / 2 + 1));
-    connect_later(std::max(wait, std::exchange(told_to_wait_, milliseconds(0))));
+    connect_later(std::max<milliseconds>(wait, why.retry_after));
 }
 
 void unit::tick(client::client::clock::time_point now) {

@@ -63,7 +63,6 @@ private:
     std::shared_ptr<download> download_;
     std::string base_;                       // devices/{id}/
     dice dice_;
-    std::chrono::milliseconds told_to_wait_{0};
     int failures_ = 0, beating_ = 0;
     bool wanted_ = false, restarting_ = false, subscribed_ = false;
 };

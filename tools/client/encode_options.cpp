@@ -7,6 +7,7 @@
 #include "broker/codec/utf8.hpp"
 #include "broker/codec/varint.hpp"
 
+#include <charconv>
 #include <algorithm>
 
 namespace airmail::client {
@@ -142,6 +143,16 @@ std::vector<user_property> to_user_properties(codec::properties const& p) {
     codec::user_property_view u;
     for (auto rest = p.user_properties; codec::next_user_property(rest, u);) out.push_back({std::string(u.key), std::string(u.value)});
     return out;
+}
+
+std::chrono::seconds retry_after(codec::properties const& p) {
+    constexpr unsigned most = 3600;
+    codec::user_property_view u;
+    for (auto rest = p.user_properties; codec::next_user_property(rest, u);) {
+        unsigned s = 0;
+        if (u.key == "retry_after_s" && std::from_chars(u.value.data(), u.value.data() + u.value.size(), s).ec == std::errc{}) return std::chrono::seconds(std::min(s, most));
+    }
+    return {};
 }
 
 message to_message(codec::publish_view const& p) {

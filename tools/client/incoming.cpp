@@ -93,7 +93,7 @@ reason client::on_connack(codec::frame const& f) {
     auto const told = handlers_;
     if (told->on_connack) told->on_connack(*this, *p);
     if (p->code != reason::success && current(g))
-        end({make_error_code(errc::refused), p->code, std::string(p->props.reason_string)});
+        end({make_error_code(errc::refused), p->code, std::string(p->props.reason_string), retry_after(p->props)});
     return reason::success;
 }
 
@@ -196,7 +196,7 @@ reason client::on_disconnect(codec::frame const& f) {
     if (version_ != codec::version::v5) return reason::protocol_error;
     auto const d = codec::decode_disconnect(f.body, version_, codec::sender::server);
     if (!d) return d.error();
-    end({make_error_code(errc::disconnected), d->code, std::string(d->props.reason_string)});
+    end({make_error_code(errc::disconnected), d->code, std::string(d->props.reason_string), retry_after(d->props)});
     return reason::success;
 }
 

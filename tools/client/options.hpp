@@ -33,6 +33,9 @@ struct publication {
     std::span<user_property const> user_properties{};
 };
 
+/// The user property `retry_after_s` of a CONNACK or DISCONNECT, at most an hour; 0 when it is not there.
+std::chrono::seconds retry_after(codec::properties const& p);
+
 /// A message that was received, with its own memory.
 struct message {
     std::string topic, payload;
@@ -97,6 +100,7 @@ struct close_info {
     boost::system::error_code error;               // success after our own disconnect()
     codec::reason code = codec::reason::success;   // refused, disconnected, protocol_violation: which
     std::string detail;                            // Reason String, or OpenSSL's words
+    std::chrono::seconds retry_after{0};           // the server's user property retry_after_s: come back no sooner; 0 = not said
 };
 
 /// What can be seen from outside; grows only.

@@ -9,6 +9,7 @@
 #include <cjson/cJSON.h>
 #include <curl/curl.h>
 #include <mosquitto.h>
+#include <mqtt_protocol.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
@@ -318,6 +319,17 @@ static void message(struct mosquitto* m, void* unused, const struct mosquitto_me
     cJSON_Delete(c);
 }
 
+/* Sent away, and told for how long (retry_after_s): this is the thread that would come back. */
+static void hold_off(const mosquitto_property* p) {
+    char *name = NULL, *value = NULL;
+    for (int more = 0; (p = mosquitto_property_read_string_pair(p, MQTT_PROP_USER_PROPERTY, &name, &value, more)); more = 1) {
+        if (!strcmp(name, "retry_after_s")) sleep((unsigned)(atoi(value) < 600 ? atoi(value) : 600));
+        free(name), free(value);
+    }
+}
+static void refused(struct mosquitto* m, void* u, int rc, int flags, const mosquitto_property* p) { (void)m, (void)u, (void)flags; if (rc) hold_off(p); }
+static void sent_away(struct mosquitto* m, void* u, int rc, const mosquitto_property* p) { (void)m, (void)u, (void)rc; hold_off(p); }
+
 static char* header(const char* pem, const char* name) { /* a "Name: value" line of the bundle */
     const char* at = strstr(pem, name);
     return at ? strndup(at + strlen(name), strcspn(at + strlen(name), "\r\n")) : NULL;
@@ -346,6 +358,8 @@ int main(int argc, char** argv) {
     curl_global_init(CURL_GLOBAL_ALL), mosquitto_lib_init();
     mqtt = mosquitto_new(id, true, NULL);
     mosquitto_tls_set(mqtt, bundle, NULL, bundle, bundle, NULL);
+    mosquitto_int_option(mqtt, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
+    mosquitto_connect_v5_callback_set(mqtt, refused), mosquitto_disconnect_v5_callback_set(mqtt, sent_away);
     mosquitto_connect_callback_set(mqtt, connected), mosquitto_subscribe_callback_set(mqtt, subscribed), mosquitto_message_callback_set(mqtt, message);
     mosquitto_reconnect_delay_set(mqtt, 1, 30, true);
     mosquitto_loop_start(mqtt);

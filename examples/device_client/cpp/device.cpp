@@ -14,6 +14,7 @@
 #include <fstream>
 #include <iostream>
 #include <mosquitto.h>
+#include <mqtt_protocol.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <random>
@@ -348,6 +349,15 @@ std::string device::page() const {
            "<script>for (const i of document.querySelectorAll('input')) i.onchange = () => fetch('/', {method: 'POST', body: i.dataset.key + '=' + i.value})</script>";
 }
 
+/// Sent away, and told for how long (retry_after_s): this is the thread that would come back.
+void hold_off(mosquitto_property const* p) {
+    char *name = nullptr, *value = nullptr;
+    for (bool more = false; (p = mosquitto_property_read_string_pair(p, MQTT_PROP_USER_PROPERTY, &name, &value, more)); more = true) {
+        if (!std::strcmp(name, "retry_after_s")) std::this_thread::sleep_for(std::chrono::seconds(std::min(std::atoi(value), 600)));
+        std::free(name), std::free(value);
+    }
+}
+
 std::string header(std::string const& pem, std::string const& name) {
     auto const from = pem.find(name + ": ");
     if (from == pem.npos) throw std::runtime_error("no device bundle: the line " + name + " is missing");
@@ -370,6 +380,9 @@ device::device(std::string bundle, fs::path dir, std::string model, std::string 
     curl_global_init(CURL_GLOBAL_ALL), mosquitto_lib_init();
     mqtt_ = mosquitto_new(id_.c_str(), true, this);
     mosquitto_tls_set(mqtt_, bundle_.c_str(), nullptr, bundle_.c_str(), bundle_.c_str(), nullptr);
+    mosquitto_int_option(mqtt_, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
+    mosquitto_connect_v5_callback_set(mqtt_, [](mosquitto*, void*, int rc, int, mosquitto_property const* p) { if (rc) hold_off(p); });
+    mosquitto_disconnect_v5_callback_set(mqtt_, [](mosquitto*, void*, int, mosquitto_property const* p) { hold_off(p); });
     mosquitto_connect_callback_set(mqtt_, [](mosquitto* m, void* self, int rc) {
         auto topic = "devices/" + static_cast<device*>(self)->id_ + "/command";
         char* both[] = {topic.data(), const_cast<char*>("ota/keys")};

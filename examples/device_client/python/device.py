@@ -85,6 +85,7 @@ class Device:
         self.mqtt = mqtt.Client(self.id, protocol=mqtt.MQTTv5)
         self.mqtt.tls_set_context(self.tls)
         self.mqtt.on_connect = self.connected
+        self.mqtt.on_disconnect = lambda _, __, ___, properties=None: self.hold_off(properties)
         self.mqtt.on_subscribe = lambda *_: self.work.put(("here", None))
         self.mqtt.on_message = self.message
 
@@ -118,7 +119,15 @@ class Device:
 
     # --- What comes, on paho's thread: quick answers here, an update goes to the main thread -----------------------------------
 
-    def connected(self, client, *_):
+    def hold_off(self, properties):
+        """Sent away, and told for how long: this is the thread that would come back."""
+        told = dict(getattr(properties, "UserProperty", [])).get("retry_after_s", "")
+        if told.isdigit():
+            time.sleep(min(int(told), 600))
+
+    def connected(self, client, _, __, code, properties=None):
+        if code != 0:
+            return self.hold_off(properties)
         client.subscribe([(f"devices/{self.id}/command", 1), ("ota/keys", 1)])
 
     def message(self, _, __, m):

@@ -267,3 +267,123 @@ TEST_CASE("a reload swaps whole sets: a bad one keeps the old, connections keep 
     CHECK(t.current() != before);
     CHECK(X509_cmp(SSL_CTX_get0_certificate(t.current()->native()), next.certificate.get()) == 0);
 }
+
+TEST_CASE("D12: a chain without end, or a key that costs seconds to compute with, is refused before anything is computed") {
+    tls_pair p;
+    auto device = p.ca.issue("dev-1");
+    SUBCASE("120 certificates") {
+        p.make(&device);
+        for (int i = 0; i < 120; ++i) REQUIRE(SSL_CTX_add1_chain_cert(p.client_ctx.get(), p.ca.issue(("c" + std::to_string(i)).c_str()).certificate.get()) == 1);
+    }
+    SUBCASE("RSA of 16,384 bits in the chain") {
+        p.make(&device);
+        BIGNUM* n = BN_new();
+        REQUIRE(BN_rand(n, 16384, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD) == 1);   // no key that anybody has: nobody may even try
+        std::vector<unsigned char> modulus(2048);
+        BN_bn2bin(n, modulus.data());
+        BN_free(n);
+        // SubjectPublicKeyInfo by hand: OpenSSL makes no keys of this size in a test's time.
+        std::vector<unsigned char> key{0x30, 0x82, 0x08, 0x0A, 0x02, 0x82, 0x08, 0x01, 0x00};
+        key.insert(key.end(), modulus.begin(), modulus.end());
+        key.insert(key.end(), {0x02, 0x03, 0x01, 0x00, 0x01});
+        unsigned char const* at = key.data();
+        std::unique_ptr<EVP_PKEY, test::x509_free> huge{d2i_PublicKey(EVP_PKEY_RSA, nullptr, &at, static_cast<long>(key.size()))};
+        REQUIRE(huge);
+        std::unique_ptr<X509, test::x509_free> big{X509_dup(device.certificate.get())};
+        REQUIRE(X509_set_pubkey(big.get(), huge.get()) == 1);
+        REQUIRE(X509_sign(big.get(), device.key.get(), EVP_sha256()) > 0);
+        REQUIRE(SSL_CTX_add1_chain_cert(p.client_ctx.get(), big.get()) == 1);
+    }
+    // The client's SSL was made before its chain.
+    p.client.reset(SSL_new(p.client_ctx.get()));
+    SSL_set_fd(p.client.get(), p.fd[1]);
+    SSL_set_connect_state(p.client.get());
+    CHECK_FALSE(p.shake());
+    CHECK((p.why == "certificate verify failed" || p.why == "excessive message size"));
+    CHECK(SSL_get_verify_result(p.server.get()) != X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+}
+
+TEST_CASE("D03 D04: no version below 1.2 whatever is configured, and nobody renegotiates") {
+    tls_pair p;
+    p.settings.version_min = TLS1_2_VERSION;
+    auto device = p.ca.issue("dev-1");
+    SUBCASE("TLS 1.1") {
+        p.make(&device, TLS1_1_VERSION);
+        SSL_set_security_level(p.client.get(), 0);
+        CHECK_FALSE(p.shake());
+    }
+    SUBCASE("renegotiation by the client") {
+        p.make(&device, TLS1_2_VERSION);
+        REQUIRE_MESSAGE(p.shake(), p.why);
+        REQUIRE(p.carries(p.client.get(), p.server.get(), "before"));
+        REQUIRE(SSL_renegotiate(p.client.get()) == 1);
+        for (int i = 0; i < 4; ++i) {
+            char c;
+            CHECK(SSL_do_handshake(p.client.get()) != 1);
+            (void)SSL_read(p.server.get(), &c, 1);
+        }
+        take_openssl_error();
+        CHECK(SSL_num_renegotiations(p.server.get()) == 0);
+    }
+}
+
+namespace {
+
+/// A second connection of the same client to the same context, with the session of the first.
+void come_back(tls_pair& p) {
+    REQUIRE(p.carries(p.server.get(), p.client.get(), "with the ticket"));
+    std::unique_ptr<SSL_SESSION, ssl_free> session{SSL_get1_session(p.client.get())};
+    REQUIRE(SSL_SESSION_is_resumable(session.get()) == 1);
+    CHECK(SSL_SESSION_get_max_early_data(session.get()) == 0);   // D15
+    p.client.reset(), p.server.reset();
+    ::close(p.fd[0]), ::close(p.fd[1]);
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p.fd.data()) == 0);
+    p.server = p.context->accept(p.fd[0]);
+    p.client.reset(SSL_new(p.client_ctx.get()));
+    SSL_set_fd(p.client.get(), p.fd[1]);
+    SSL_set_connect_state(p.client.get());
+    REQUIRE(SSL_set_session(p.client.get(), session.get()) == 1);
+}
+
+}
+
+TEST_CASE("D07 D15: a ticket resumes with the same identity, without early data, and asks for the authority again") {
+    tls_pair p;
+    p.settings.tickets = 1, p.settings.keep_issuer = true;
+    auto device = p.ca.issue("dev-1");
+    p.make(&device);
+    REQUIRE(p.shake());
+    auto const first = p.context->question_about_peer(p.server.get());
+    REQUIRE(first);
+    come_back(p);
+    std::size_t written = 0;
+    CHECK(SSL_write_early_data(p.client.get(), "too early", 9, &written) != 1);
+    take_openssl_error();
+    REQUIRE_MESSAGE(p.shake(), p.why);
+    CHECK(SSL_session_reused(p.server.get()) == 1);
+    CHECK(X509_cmp(SSL_get0_peer_certificate(p.server.get()), device.certificate.get()) == 0);
+    auto const again = p.context->question_about_peer(p.server.get());
+    REQUIRE(again);
+    CHECK(again->id() == first->id());
+}
+
+TEST_CASE("D07: a ticket lets nobody in who would be refused now") {
+    tls_pair p;
+    p.settings.tickets = 1;
+    auto device = p.ca.issue("dev-1");
+    p.make(&device);
+    REQUIRE(p.shake());
+    come_back(p);
+    SUBCASE("what is asked of certificates has changed") {
+        X509_VERIFY_PARAM_set_flags(SSL_get0_param(p.server.get()), X509_V_FLAG_CRL_CHECK);   // and there is no list
+        CHECK_FALSE(p.shake());
+        CHECK(SSL_session_reused(p.server.get()) == 0);
+    }
+    SUBCASE("a reload has changed the keys of tickets") {
+        write_pem(p.dir / "crl.pem", p.ca.revoke(device.certificate.get()).get());
+        p.settings.crl_file = p.dir / "crl.pem";
+        p.context = *tls_context::load(p.settings);
+        p.server = p.context->accept(p.fd[0]);
+        CHECK_FALSE(p.shake());
+    }
+}

@@ -143,6 +143,28 @@ TEST_CASE("a match is bounded however filters are laid out") {
     CHECK(matched(tree, "a/a/a/a/a/a/a/a/a/a/a/a").size() == 4096);
 }
 
+TEST_CASE("B16: `+` chains made to blow a match up are cut short at the bound on visits, and the tree is whole afterwards") {
+    filter_trie tree;
+    // Every path of 'a' and '+' over 16 levels: 65,536 filters over twice as many nodes, all on the way of one topic.
+    for (unsigned mask = 0; mask < 65536; ++mask) {
+        std::string f;
+        for (unsigned i = 0; i < 16; ++i) f += (i ? "/" : "") + std::string{mask >> i & 1 ? "+" : "a"};
+        tree.insert(f, mask);
+    }
+    std::string topic = "a";
+    for (unsigned i = 1; i < 16; ++i) topic += "/a";
+    levels const t{topic};
+    REQUIRE(t.ok());
+    std::uint32_t hits = 0;
+    CHECK_FALSE(tree.match(t, [&](std::uint32_t) { ++hits; }));
+    CHECK(hits > 0);
+    CHECK(hits <= filter_trie::visits_max);
+    std::string other = "b" + topic.substr(1);   // half of the tree: just within
+    hits = 0;
+    (void)tree.match(levels{other}, [&](std::uint32_t) { ++hits; });
+    CHECK(hits <= filter_trie::visits_max);
+}
+
 TEST_CASE("texts are given back: a million changes keep the tree small") {
     topic_tree tree;
     people who;
