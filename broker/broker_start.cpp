@@ -238,7 +238,10 @@ void broker::house::open_http() {
     own_paths = std::make_unique<house_paths>(directory + "/registry.db", world, std::move(s));
     // Without HTTPS nobody could reach the page: then there is none, and the control socket has REST alone.
     bool const paged = web && !settings.text("http_certfile").empty() && settings.number("http_port") != 0;
-    rest::parts parts{*plugins, *own_paths, *images, settings.size("http_upload_max"), [this] { return not_ready(); }, [this] { return degraded(); }, paged ? web.get() : nullptr};
+    auto const life = std::chrono::duration_cast<std::chrono::milliseconds>(settings.duration("http_upload_expiry")).count();
+    uploads = std::make_unique<open_uploads>(directory + "/uploads", open_uploads::bounds{static_cast<std::size_t>(settings.number("http_uploads_max")), settings.size("http_upload_max"), settings.size("http_uploads_size"), life}, wall_ms);
+    rest::parts parts{*plugins, *own_paths, *images, *uploads, settings.size("http_upload_max"), [this] { return not_ready(); }, [this] { return degraded(); }, paged ? web.get() : nullptr,
+                      [this](std::function<void()> f) { http->run(std::move(f)); }};
     api = std::make_unique<rest>(std::move(parts));
     admin::http_limits limits;
     limits.upload_bytes_max = settings.size("http_upload_max");

@@ -86,6 +86,7 @@ struct broker::house {
     std::unique_ptr<house_paths> own_paths;
     std::unique_ptr<web_house> web_side;
     std::unique_ptr<sdk::web_service> web;
+    std::unique_ptr<open_uploads> uploads;
     std::unique_ptr<rest> api;
     std::unique_ptr<admin::http_server> http;
     std::uint16_t https_port = 0, metrics_port = 0;

@@ -102,6 +102,10 @@ std::vector<house_paths::path> const& house_paths::paths() {
     return all;
 }
 
+void house_paths::record(admin::request const& r, std::string action, std::string target, std::string detail) {
+    sq::audit_append(db_, deed(r, std::move(action), std::move(target), std::move(detail)));
+}
+
 std::vector<sdk::web_method> house_paths::methods() const {
     std::vector<sdk::web_method> out;
     for (auto const& p : paths()) out.push_back({p.name, p.role, p.verb, p.pattern, ""});

@@ -45,6 +45,8 @@ public:
     /// The living key of a bearer token. Answers are kept for 10 s: revoking takes effect at once through us, else within 10 s.
     std::optional<admin::caller> authenticate(std::string const& token);
 
+    /// A line of the audit, for paths of the house that stand elsewhere; throws sqlite::error.
+    void record(admin::request const& r, std::string action, std::string target, std::string detail);
     /// The paths as methods, for whoever lists them.
     std::vector<sdk::web_method> methods() const;
 

@@ -126,9 +126,20 @@ admin::response answer_of(sdk::web_reply a) {
 
 }
 
+rest::rest(parts p)
+    : parts_(std::move(p)),
+      upload_paths_(parts_.uploads, {[this](admin::request r, admin::responder done) {
+                                         auto const to = parts_.host.match_route(r.verb, r.path);
+                                         if (!to.to_route) return done(admin::problem(404, "http.not_found", "no plugin takes images here", r.request_id));
+                                         call_route(to, std::move(r), std::move(done));
+                                     },
+                                     [this](std::function<void()> f) { parts_.on_http_thread(std::move(f)); },
+                                     [this](admin::request const& r, std::string action, std::string target, std::string detail) { parts_.house.record(r, std::move(action), std::move(target), std::move(detail)); }}) {}
+
 admin::route_match rest::match(std::string_view verb, std::string_view path) {
     using kind = admin::route_match::kind;
     if (auto own = parts_.house.match(verb, path); own.what != kind::none) return own;
+    if (auto own = upload_paths_.match(verb, path); own.what != kind::none) return own;
     admin::route_match out;
     auto const found = parts_.host.match_route(verb, path);
     // The dashboard before the plugins: `/api/v1/devices/export` is no device called "export". Only its pages stand back.
@@ -159,6 +170,7 @@ admin::route_match rest::match(std::string_view verb, std::string_view path) {
 
 void rest::serve(admin::route_match const& m, admin::request r, admin::responder done) {
     if (m.ref == web_ref) return call_web(std::move(r), std::move(done));
+    if (m.ref >= upload_paths::first_ref && m.ref <= upload_paths::last_ref) return upload_paths_.serve(m, std::move(r), std::move(done));
     if (m.ref) return parts_.house.serve(m, std::move(r), std::move(done));
     auto const to = parts_.host.match_route(r.verb, r.path);
     if (to.to_method) return call_method(to, std::move(r), std::move(done));
@@ -207,13 +219,17 @@ void rest::authenticate(std::string bearer, std::function<void(std::optional<adm
     done(admin::caller{who->name, who->role, who->scope, who->kind});
 }
 
-std::unique_ptr<admin::upload> rest::begin_upload(std::string& why) {
+std::unique_ptr<admin::upload> rest::begin_upload(admin::route_match const& m, admin::request const& r, admin::response& refusal) {
+    if (m.ref >= upload_paths::first_ref && m.ref <= upload_paths::last_ref) return upload_paths_.begin(r, refusal);
     auto begun = parts_.images.begin(parts_.upload_bytes_max);
     if (begun) return std::make_unique<image_upload>(parts_.images, std::move(*begun));
-    why = begun.error().message();
+    refusal = admin::problem(503, "http.upload_refused", begun.error().message(), r.request_id);
     return nullptr;
 }
 
-std::string rest::metrics() { return metrics::exposition() + (parts_.web ? parts_.web->metrics() : std::string{}); }
+std::string rest::metrics() {
+    parts_.uploads.expire();               // whoever scrapes is also the clock: nothing else need wake for it
+    return metrics::exposition() + (parts_.web ? parts_.web->metrics() : std::string{});
+}
 
 }

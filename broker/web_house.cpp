@@ -5,6 +5,7 @@
 #include "broker/config/directives.hpp"
 #include "broker/house_paths.hpp"
 #include "broker/log/log.hpp"
+#include "broker/upload_paths.hpp"
 #include "broker/version.hpp"
 
 #include <boost/json/object.hpp>
@@ -51,6 +52,7 @@ std::vector<sdk::web_method> web_house::methods() const {
     std::vector<sdk::web_method> out;
     for (auto const* m : p_.host.methods().all()) out.push_back({m->what.name, m->what.role, m->what.verb, m->what.path, m->what.doc});
     for (auto& m : p_.house.methods()) out.push_back(std::move(m));
+    for (auto& m : upload_paths::methods()) out.push_back(std::move(m));
     return out;
 }
 

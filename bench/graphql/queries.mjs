@@ -76,7 +76,7 @@ if (there < devices) {
     INSERT INTO devices(device_id, serial_no, model, current_firmware, last_seen, status, created_at, updated_at, registration, ever_seen, hash)
       SELECT lower(hex(randomblob(16))), printf('sn-%07d', i), 'TX-' || (100 + abs(random() % 20)), 'v1.' || abs(random() % 10) || '.0', 1764000000000 - abs(random() % 900000000), 'offline',
         1700000000000, 1764000000000, CASE abs(random() % 1000) WHEN 0 THEN 'quarantined' ELSE 'accepted' END, 1, abs(random() % 2147483648) FROM n;
-    INSERT INTO device_tags SELECT device_id, 'site-' || (hash % 50) FROM devices WHERE hash % 5 = 0;
+    INSERT INTO device_tags(device_id, tag, serial_no) SELECT device_id, 'site-' || (hash % 50), serial_no FROM devices WHERE hash % 5 = 0;
     INSERT INTO campaigns(campaign_id, name, firmware_id, target_criteria, status, stage, created_by, created_at, updated_at, to_version, phases, salt, max_in_flight, n_total)
       VALUES('bench-1', 'bench', 'f', '{}', 'completed', 'all_terminal', 'bench', 1764000000000, 1764000000000, 'v2.0.0', '[{"percent":1,"soak_s":600,"success_percent":95},{"percent":10,"soak_s":600,"success_percent":95},{"percent":100,"soak_s":600,"success_percent":95}]', 7, 1000, ${Math.min(devices, 100000)});
     INSERT INTO campaign_devices(campaign_device_id, campaign_id, device_id, serial_no, status, stage, reason, bucket, from_version, to_version, updated_at, completed_at, live)

@@ -21,7 +21,7 @@ struct route_match {
     std::uint64_t ref = 0;                   // the backend's own handle for `serve`
 };
 
-/// One upload on its way to disk. Destroyed without finish(): the temporary file is gone.
+/// One upload on its way to disk. What of it stays when it is destroyed without finish() is the backend's to say.
 class upload {
 public:
     virtual ~upload() = default;
@@ -30,6 +30,9 @@ public:
     /// Path of the synced temporary file and the hex SHA-256 of what was written; empty path on error.
     virtual std::pair<std::string, std::string> finish() = 0;
     virtual std::string why() const = 0;
+    /// How a refusal is answered.
+    virtual int status() const { return 507; }
+    virtual std::string code() const { return "http.upload_failed"; }
 };
 
 /// Who a bearer key belongs to. `scope`: see acl::in_scope; empty = all of its role.
@@ -49,8 +52,8 @@ public:
         (void)to, refusal = problem(404, "http.not_found", "no WebSocket is served here", r.request_id);
         return nullptr;
     }
-    /// Null with `why` when uploads cannot be taken now.
-    virtual std::unique_ptr<upload> begin_upload(std::string& why) = 0;
+    /// Where the body of `r` goes; null with `refusal` when it cannot be taken now.
+    virtual std::unique_ptr<upload> begin_upload(route_match const& m, request const& r, response& refusal) = 0;
     /// The Prometheus exposition of every counter.
     virtual std::string metrics() = 0;
     /// Why the broker is not ready, one reason a line; empty = ready.

@@ -160,7 +160,7 @@ private:
         if (p.refuse) co_return std::move(p.refusal);
         if (p.match.socket && r.upgrade) co_return co_await upgrade(parser, r);
         response trouble;
-        bool const taken = p.match.body_to_file ? co_await body_to_disk(parser, r, trouble) : co_await body_to_memory(parser, r, trouble);
+        bool const taken = p.match.body_to_file ? co_await body_to_disk(p.match, parser, r, trouble) : co_await body_to_memory(parser, r, trouble);
         if (!taken) co_return trouble;
         deadline_.disarm();  // the house has its own deadlines; the peer has nothing to do meanwhile
         auto& house = w_.house;
@@ -210,18 +210,14 @@ private:
         co_return !ec;
     }
 
-    boost::asio::awaitable<bool> body_to_disk(http::request_parser<http::buffer_body>& parser, request& r, response& trouble) {
-        std::string why;
-        auto sink = w_.house.begin_upload(why);
-        if (!sink) {
-            trouble = problem(503, "http.upload_refused", why, r.request_id);
-            co_return false;
-        }
+    boost::asio::awaitable<bool> body_to_disk(route_match const& m, http::request_parser<http::buffer_body>& parser, request& r, response& trouble) {
+        auto sink = w_.house.begin_upload(m, r, trouble);
+        if (!sink) co_return false;
         error_code ec;
         while (!parser.is_done()) {
             auto piece = co_await next_piece(parser, ec);
             if (!piece.empty() && !sink->write(piece)) {
-                trouble = problem(507, "http.upload_failed", sink->why(), r.request_id);
+                trouble = problem(sink->status(), sink->code(), sink->why(), r.request_id);
                 co_return false;
             }
             r.body_size += piece.size();
@@ -234,7 +230,7 @@ private:
         }
         auto [path, digest] = sink->finish();
         if (path.empty()) {
-            trouble = problem(507, "http.upload_failed", sink->why(), r.request_id);
+            trouble = problem(sink->status(), sink->code(), sink->why(), r.request_id);
             co_return false;
         }
         r.body_file = path;

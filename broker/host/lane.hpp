@@ -147,7 +147,8 @@ private:
     void on(answer_event const& e);
     void on(timer_event const& e);
     void run_call(method const& what, std::string_view params, caller const& who, std::uint64_t asked_id, method_done done);
-    void audit(method const& what, std::string_view params, caller const& who, int status);
+    void audit(std::string const& action, std::string_view params, caller const& who, int status);
+    void audit_route(http_event const& e, pending const* answered);
     void answer_asked(std::uint64_t id, int status, std::string_view json);
     void forget_asked(std::uint64_t from);
     void drop_effects(std::size_t from);

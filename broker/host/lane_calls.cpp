@@ -36,7 +36,7 @@ void strip(boost::json::value& v, int depth) {
 }
 
 std::string target_of(boost::json::object const& params) {
-    for (auto key : {"id", "campaign_id", "device_id", "serial_no", "device", "name"})
+    for (auto key : {"id", "firmware_id", "campaign_id", "device_id", "serial_no", "device", "name"})
         if (auto const* v = params.if_contains(key); v && v->is_string()) return std::string{v->get_string()};
     return {};
 }
@@ -67,7 +67,7 @@ void lane::run_call(method const& what, std::string_view params, caller const& w
     auto at = pending_.find(handle);
     if (at == pending_.end()) return;
     auto& p = at->second;
-    if (what.what.audit) audit(what, params, who, !ok ? 500 : p.given ? p.given->first : 0);
+    if (what.what.audit) audit(what.what.name, params, who, !ok ? 500 : p.given ? p.given->first : 0);
     if (broken_) return;
     p.inside = false;
     if (!ok) {
@@ -82,9 +82,9 @@ void lane::run_call(method const& what, std::string_view params, caller const& w
     }
 }
 
-void lane::audit(method const& what, std::string_view params, caller const& who, int status) {
+void lane::audit(std::string const& action, std::string_view params, caller const& who, int status) {
     sqlite::audit_entry e;
-    e.tenant = who.tenant, e.at_ms = env_.options.wall_ms(), e.actor = who.name, e.role = who.role, e.action = what.what.name;
+    e.tenant = who.tenant, e.at_ms = env_.options.wall_ms(), e.actor = who.name, e.role = who.role, e.action = action;
     e.request_id = who.request_id, e.traceparent = who.traceparent;
     e.outcome = status == 0 ? "accepted" : status < 400 ? "ok" : "failed " + std::to_string(status);
     boost::system::error_code ec;
@@ -98,6 +98,23 @@ void lane::audit(method const& what, std::string_view params, caller const& who,
         tx_->write();
         sqlite::audit_append(*db_, e);
     } catch (sqlite::error const& x) { broken(x.what()); }    // what cannot be audited is not done
+}
+
+/// A route that changes something stands in the audit like a method: what came, and what the plugin made of it.
+void lane::audit_route(http_event const& e, pending const* answered) {
+    auto const& r = e.request;
+    auto const& pattern = e.what->what.path;
+    std::string action = pattern.substr(pattern.rfind('/') + 1) + (e.what->what.body == "file" ? ".upload" : "." + r.verb);
+    boost::json::object detail;
+    if (answered && answered->given) {
+        boost::system::error_code ec;
+        auto const said = boost::json::parse(answered->given->second, ec);
+        for (auto key : {"firmware_id", "version", "code"})
+            if (auto const* v = !ec && said.is_object() ? said.get_object().if_contains(key) : nullptr) detail[key] = *v;
+    }
+    if (r.body_size) detail["bytes"] = r.body_size;
+    if (!r.body_sha256.empty()) detail["sha256"] = r.body_sha256;
+    audit(action, boost::json::serialize(detail), r.who, answered && answered->given ? answered->given->first : answered ? 0 : 500);
 }
 
 int lane::call(instance& from, std::string_view name, std::string_view params, airmail_reply_fn done, void* user) {
@@ -156,7 +173,8 @@ int lane::reply_http(instance& from, std::uint64_t handle, http_answer a) {
     auto at = pending_.find(handle);
     if (at == pending_.end() || at->second.who != &from || !at->second.http || at->second.given)
         return from.last_error = "reply: unknown or answered handle", EINVAL;
-    at->second.given.emplace(a.status, std::string{});
+    constexpr std::size_t shown_max = 16 << 10;    // for the audit; a file or a long page is nothing it could use
+    at->second.given.emplace(a.status, a.body.size() <= shown_max ? a.body : std::string{});
     effects_.push_back(http_effect{handle, std::move(a)});
     return 0;
 }
@@ -172,6 +190,11 @@ void lane::on(http_event const& e) {
     c.peer = str(r.peer), c.reply = handle;
     outbox_->traceparent(r.who.traceparent);
     bool ok = run_step(to, "http", [&] { return to.table->on_http ? (to.table->on_http(to.body, &c), true) : false; });
+    if (broken_) return;
+    if (!e.what->what.role.empty() && r.verb != "GET" && r.verb != "HEAD") {
+        auto const at = pending_.find(handle);
+        audit_route(e, ok && at != pending_.end() ? &at->second : nullptr);
+    }
     if (ok || broken_) return;
     effects_.push_back(http_effect{handle, {.status = 500, .content_type = "application/problem+json", .body = plugin_failed}});
 }

@@ -140,6 +140,7 @@ void firmware_plugin::http(sdk::http_view const& r) {
             out.body = take(r, out.status);
         } catch (refusal const& e) {
             ctx.metric_add("airmail_firmware_uploads_refused_total", 1);
+            drop(r);
             out.status = e.status, out.content_type = "application/problem+json", out.body = kit::problem_json(e.code, e.detail);
         }
         return ctx.reply(r.handle, out);
@@ -153,6 +154,13 @@ void firmware_plugin::http(sdk::http_view const& r) {
         out.status = e.status, out.content_type = "application/problem+json", out.body = kit::problem_json(e.code, e.detail);
     }
     ctx.reply(r.handle, out);
+}
+
+/// A refused file goes, unless it is one that we have taken before.
+void firmware_plugin::drop(sdk::http_view const& r) {
+    auto const digest = fw::parse_digest(r.body_sha256);
+    if (!digest || r.body_file != store_->path_of(*digest) || !ctx.sql("SELECT 1 FROM firmware WHERE checksum = ?", {fw::checksum_text(*digest)}).empty()) return;
+    if (auto gone = store_->remove(*digest); !gone) ctx.log(sdk::level::warn, "refused image not removed: " + gone.error().message());
 }
 
 firmware_plugin::upload firmware_plugin::inspect(sdk::http_view const& r) {
@@ -182,6 +190,7 @@ std::string firmware_plugin::take(sdk::http_view const& r, int& status) {
     auto u = inspect(r);
     auto expected = fw::parse_digest(r.body_sha256);
     auto kept = store_->adopt(std::string{r.body_file}, expected ? &*expected : nullptr);
+    if (!kept && kept.error() == fw::errc::mismatch) throw refusal{422, "firmware.mismatch", "the file is not the one whose sha256 was announced"};
     if (!kept) throw refusal{kept.error() == fw::errc::full ? 507 : 500, "firmware.store", "not kept: " + kept.error().message()};
     auto checksum = fw::checksum_text(kept->sha256);
     auto known = ctx.sql(std::string{columns} + "WHERE tenant = 0 AND checksum = ?", {checksum});

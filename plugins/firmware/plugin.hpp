@@ -30,6 +30,7 @@ private:
     struct upload;
     std::string take(sdk::http_view const& r, int& status);
     upload inspect(sdk::http_view const& r);
+    void drop(sdk::http_view const& r);
     sdk::http_reply serve(sdk::http_view const& r);
     bool certification(sdk::http_view const& r, storage::firmware::url_grant const& g, bool& cut);
     bool revoked(std::string const& serial, std::string const& command_id);

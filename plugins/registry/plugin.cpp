@@ -49,7 +49,7 @@ bool good_tag(std::string const& t) { return !t.empty() && t.size() <= 64; }
 sdk::declaration registry_plugin::declare() {
     sdk::declaration d;
     d.ready_topic = "devices/{id}/command";
-    d.tables = {{"devices", "device_id", true, {registry::devices_1, registry::devices_2, registry::devices_3}, "last_seen"}, {"device_tags", "device_id,tag", true, {registry::tags_1}},
+    d.tables = {{"devices", "device_id", true, {registry::devices_1, registry::devices_2, registry::devices_3, registry::devices_4}, "last_seen"}, {"device_tags", "device_id,tag", true, {registry::tags_1, registry::tags_2}},
                 {"device_attributes", "device_id,key", true, {registry::attributes_1}}};
     auto m = [&](char const* name, char const* role, char const* verb, char const* path, char const* doc) {
         d.methods.push_back({name, role, verb, path, doc, std::string_view{role} != "viewer"});
@@ -80,6 +80,9 @@ void registry_plugin::configure() {
 void registry_plugin::start() {
     // Nobody is connected to a broker that has just started.
     ctx.sql("UPDATE devices SET status = 'offline' WHERE status <> 'offline'");
+    // Rows that came from elsewhere (a restored copy, a tool) may lack what orders them.
+    ctx.sql("UPDATE device_tags SET serial_no = (SELECT serial_no FROM devices d WHERE d.device_id = device_tags.device_id) "
+            "WHERE serial_no = '' AND device_id IN (SELECT device_id FROM devices)");
 }
 
 void registry_plugin::session(sdk::session_view const& s) {
@@ -189,7 +192,7 @@ std::string registry_plugin::list(params const& p) {
     add("model", " AND model = ", ""), add("status", " AND status = ", ""), add("registration", " AND registration = ", ""), add("version", " AND current_firmware = ", "");
     add("tag", " AND EXISTS(SELECT 1 FROM device_tags t WHERE t.device_id = d.device_id AND t.tag = ", ")");
     // A plain "tenant = 0" would draw the planner to the list's own index.
-    if (!p.text("model").empty() || !p.text("status").empty()) where.insert(6, "+");
+    if (!p.text("model").empty() || !p.text("status").empty() || !p.text("registration").empty()) where.insert(6, "+");
     auto q = p.text("q");
     bool const filter = targets::looks_like_filter(q);             // otherwise what a serial number begins with
     if (!q.empty() && !filter) {                                   // a range of the index; U+10FFFF sorts behind every text
@@ -287,7 +290,7 @@ std::string registry_plugin::import(params const& p) {
 
 void registry_plugin::add_tags(std::string const& device_id, std::vector<std::string> const& tags) {
     for (auto const& t : tags)
-        if (good_tag(t)) ctx.sql("INSERT OR IGNORE INTO device_tags(device_id, tag) VALUES(?, ?)", {device_id, t});
+        if (good_tag(t)) ctx.sql("INSERT OR IGNORE INTO device_tags(device_id, tag, serial_no) SELECT device_id, ?2, serial_no FROM devices WHERE device_id = ?1", {device_id, t});
 }
 
 void registry_plugin::tell_campaign(char const* kind, std::string const& serial) {

@@ -167,6 +167,11 @@ step('what is not there, not found or not allowed says so, and where to go', asy
   nothingFound();
 });
 
+step('a draft hides nothing: the device still says how its last update ended', async () => {
+  await at(`/devices?q=${rolledBack}`);
+  await page.locator('.row').filter({ hasText: rolledBack }).getByText('Update Failed - Rolled Back').waitFor();
+});
+
 step('a serial number with dots is reloaded like any other', async () => {
   await at('/devices/tx.with.dots');
   await page.getByRole('heading', { name: 'tx.with.dots', level: 1 }).waitFor();

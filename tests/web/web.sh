@@ -13,6 +13,6 @@ case "$1" in
         [ -n "$chromium" ] || skip "no Chromium (tools/setup --test)"
         [ -f "$web/dist/index.html" ] || skip "the page is not built (tools/build web)"
         export AIRMAIL_BIN="$2" AIRMAIL_PICTURES="$2/web-pictures" CHROMIUM="$chromium"
-        exec node --test --test-concurrency=1 "$here"/{browser,every_page,keyboard,long_list}.test.mjs
+        exec node --test --test-concurrency=1 "$here"/{browser,every_page,keyboard,upload,long_list}.test.mjs
         ;;
 esac

@@ -1,5 +1,7 @@
 #include "tools/airmailctl/api.hpp"
 
+#include "storage/firmware/digest.hpp"
+
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -13,6 +15,10 @@
 #include <boost/json/serialize.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <boost/json/value_to.hpp>
+#include <chrono>
+#include <fstream>
+#include <thread>
 
 namespace airmail::ctl {
 
@@ -108,20 +114,74 @@ json::value api::send(char const* verb, std::string const& path, json::value con
     }
 }
 
-json::value api::upload(std::string const& path, std::string const& file, std::function<void(std::uint64_t, std::uint64_t)> const& progress) {
-    http::request<http::file_body> request(http::verb::post, path, 11);
-    boost::system::error_code ec;
-    request.body().open(file.c_str(), boost::beast::file_mode::scan, ec);
-    if (ec) throw trouble(exit_code::failed, "cannot read " + file + ": " + ec.message());
-    auto const total = request.body().size();
+namespace {
+
+/// A piece is what a cut connection can cost, and what stands in memory.
+constexpr std::size_t piece_bytes = 8u << 20;
+
+/// Worth another try: nobody answered, the broker has trouble of its own, or it is elsewhere in the file than we thought.
+bool passing(trouble const& t) {
+    auto const* o = t.problem().if_object();
+    auto const* status = o ? o->if_contains("status") : nullptr;
+    auto const n = status && status->is_int64() ? status->get_int64() : 0;
+    return t.code() == exit_code::unreachable || n == 409 || n == 429 || (n >= 500 && n != 507);
+}
+
+/// Half a second, one, two ... ten; a minute in all without a step forward, then the trouble is told.
+class patience {
+public:
+    void again(trouble const& t) {
+        if (!passing(t) || spent_ >= std::chrono::seconds(60)) throw t;
+        std::this_thread::sleep_for(next_);
+        spent_ += next_, next_ = std::min(next_ * 2, std::chrono::milliseconds(10'000));
+    }
+    void forward() { *this = {}; }
+
+private:
+    std::chrono::milliseconds next_{500}, spent_{0};
+};
+
+}
+
+void api::append(std::string const& path, std::uint64_t offset, std::string piece, std::function<void(std::uint64_t)> const& progress) {
+    http::request<http::string_body> request(http::verb::patch, path, 11);
     request.set(http::field::content_type, "application/octet-stream");
+    request.set("Upload-Offset", std::to_string(offset));
+    request.body() = std::move(piece);
     request.prepare_payload();
     try {
-        return travel(target_, request, [&](std::uint64_t sent) {
-            if (progress) progress(std::min(sent, total), total);
-        });
+        travel(target_, request, progress);
     } catch (boost::system::system_error const& e) {
         unreachable(target_.url.empty() ? target_.socket : target_.url, e.code().message());
+    }
+}
+
+json::value api::upload(std::string const& query, std::string const& file, std::function<void(std::uint64_t, std::uint64_t)> const& progress) {
+    auto const digest = storage::firmware::hash_file(file);
+    std::ifstream in(file, std::ios::binary | std::ios::ate);
+    if (!digest || !in) throw trouble(exit_code::failed, "cannot read " + file + (digest ? "" : ": " + digest.error().message()));
+    auto const total = static_cast<std::uint64_t>(in.tellg());
+    auto const name = file.substr(file.rfind('/') + 1);
+    auto const begun = post("/api/v1/firmware/uploads", json::object{{"size_bytes", total}, {"name", name}, {"sha256", storage::firmware::to_hex(*digest)}});
+    auto const path = std::string(begun.at("path").as_string());
+    auto offset = json::value_to<std::uint64_t>(begun.at("offset"));
+    patience wait;
+    for (bool lost = false; offset < total;) {
+        try {
+            if (lost) offset = json::value_to<std::uint64_t>(get(path).at("offset")), lost = false;
+            std::string piece(static_cast<std::size_t>(std::min<std::uint64_t>(piece_bytes, total - offset)), '\0');
+            in.seekg(static_cast<std::streamoff>(offset));
+            if (!in.read(piece.data(), static_cast<std::streamsize>(piece.size()))) throw trouble(exit_code::failed, file + " has become shorter while it was read");
+            auto const size = piece.size();
+            if (size) append(path, offset, std::move(piece), [&](std::uint64_t sent) { if (progress) progress(std::min(offset + sent, total), total); });
+            offset += size, wait.forward();
+            if (progress) progress(offset, total);
+        } catch (trouble const& t) { wait.again(t), lost = true; }
+    }
+    for (;;) {
+        try {
+            return post(path + "/finish" + query, json::object{});
+        } catch (trouble const& t) { wait.again(t); }
     }
 }
 

@@ -40,10 +40,12 @@ public:
     boost::json::value post(std::string const& path, boost::json::value const& body) { return send("POST", path, body); }
     boost::json::value put(std::string const& path, boost::json::value const& body) { return send("PUT", path, body); }
     boost::json::value del(std::string const& path) { return send("DELETE", path, nullptr); }
-    /// Streams a file as the body. `progress(sent, total)` is called as it goes.
-    boost::json::value upload(std::string const& path, std::string const& file, std::function<void(std::uint64_t, std::uint64_t)> const& progress);
+    /// Brings a firmware file, in pieces: it goes on by itself where a lost connection or a restarted broker has cut it, for a minute
+    /// without a step forward; called again for the same file, it goes on too. `query`: "" or "?version=...". `progress(sent, total)`.
+    boost::json::value upload(std::string const& query, std::string const& file, std::function<void(std::uint64_t, std::uint64_t)> const& progress);
 
 private:
+    void append(std::string const& path, std::uint64_t offset, std::string piece, std::function<void(std::uint64_t)> const& progress);
     boost::json::value send(char const* verb, std::string const& path, boost::json::value const& body);
     target target_;
 };

@@ -8,6 +8,7 @@
 #endif
 
 #include <algorithm>
+#include <tuple>
 
 namespace airmail::dashboard {
 
@@ -16,9 +17,12 @@ using graphql::field_error;
 
 namespace {
 
-constexpr std::string_view device_columns =
-    "SELECT device_id, serial_no, model, current_firmware, last_seen, status, registration, ever_seen, keys_version, security_counter, boot_slot, created_at, updated_at, "
-    "(SELECT json_group_array(tag) FROM device_tags t WHERE t.device_id = d.device_id) FROM devices d ";
+constexpr std::string_view device_fields =
+    "SELECT d.device_id, d.serial_no, model, current_firmware, last_seen, status, registration, ever_seen, keys_version, security_counter, boot_slot, created_at, updated_at, "
+    "(SELECT json_group_array(tag) FROM device_tags t WHERE t.device_id = d.device_id) ";
+/// One step of the index per model, however many devices: a loose index scan.
+constexpr std::string_view models_sql = "WITH RECURSIVE m(x) AS (SELECT min(model) FROM devices UNION ALL SELECT (SELECT min(model) FROM devices WHERE model > x) FROM m WHERE x IS NOT NULL) "
+                                        "SELECT x FROM m WHERE x IS NOT NULL LIMIT 1000";
 const std::initializer_list<std::string_view> device_names = {"device_id", "serial_no", "model", "current_firmware", "last_seen~", "status", "registration", "ever_seen?", "keys_version",
                                                                   "security_counter", "boot_slot", "created_at~", "updated_at~", "tags{"};
 constexpr std::string_view update_columns =
@@ -56,7 +60,7 @@ std::string sentence(json::value const& u) {
 }
 
 json::array resolvers::devices_where(std::string const& where, std::vector<sdk::sql_value> params) {
-    return db_.objects(std::string{device_columns} + where, params, device_names);
+    return db_.objects(std::string{device_fields} + "FROM devices d " + where, params, device_names);
 }
 json::array resolvers::updates_where(std::string const& where, std::vector<sdk::sql_value> params) {
     return db_.objects(std::string{update_columns} + where, params, update_names);
@@ -72,7 +76,7 @@ json::value resolvers::q_device(call const& f) { return device(text_of(f.argumen
 
 json::value resolvers::q_devices(call const& f) {
     auto model = text_of(f.arguments, "model"), status = lower(text_of(f.arguments, "status"));
-    std::string where = "WHERE tenant = 0";
+    std::string where = model.empty() && status.empty() ? "WHERE tenant = 0" : "WHERE +tenant = 0";
     std::vector<sdk::sql_value> args;
     if (!model.empty()) where += " AND model = ?", args.push_back(model);
     if (!status.empty()) where += " AND status = ?", args.push_back(status);
@@ -80,63 +84,114 @@ json::value resolvers::q_devices(call const& f) {
     return devices_where(where + " ORDER BY serial_no LIMIT ?", args);
 }
 
-json::value resolvers::q_devices_connection(call const& f) {
-    std::string where = "WHERE tenant = 0";
-    std::vector<sdk::sql_value> args;
-    std::string key = "count";
-    auto add = [&](std::string_view name, char const* condition, bool lowered = false) {
-        auto v = text_of(f.arguments, name);
-        if (v.empty()) return;
-        if (lowered) v = lower(v);
-        key += "\n" + std::string{name} + "=" + v;
-        std::string c = condition;
-        for (auto at = c.find('#'); at != c.npos; at = c.find('#')) c.replace(at, 1, "?" + std::to_string(args.size() + 1));
-        where += " AND " + c, args.push_back(v);
+/// Fewer than this are fetched and sorted; more are found soon enough while walking the list in its order.
+bool resolvers::few(std::string const& what, std::vector<sdk::sql_value> args) {
+    constexpr std::int64_t most = 2000;
+    return std::get<std::int64_t>(db_.sql("SELECT count(*) FROM (SELECT 1 FROM " + what + " LIMIT " + std::to_string(most) + ")", args).at(0).at(0)) < most;
+}
+
+/// The conditions of a device list. SQLite has no statistics of a fleet, so which index a page walks is said here: a "+" keeps a column from
+/// being one. What is rare leads; then the tag, the model, the status; without any of them the list's own order.
+resolvers::device_query resolvers::query_of(call const& f) {
+    device_query q;
+    auto const model = text_of(f.arguments, "model"), status = lower(text_of(f.arguments, "status")), version = text_of(f.arguments, "version"), tag = text_of(f.arguments, "tag");
+    auto const registration = lower(text_of(f.arguments, "registration"));
+    bool const rare_status = !status.empty() && few("devices WHERE status = ?1", {status});
+    bool const aside = !registration.empty() && registration != "accepted";    // few are; a partial index has them
+    bool const by_tag = !tag.empty() && !rare_status && !aside;
+    bool const by_model = !model.empty() && !rare_status && !aside && !by_tag;
+    bool const by_status = !status.empty() && !aside && !by_tag && !by_model;
+    auto add = [&](std::string_view name, std::string const& value, std::string condition) {
+        if (value.empty()) return;
+        q.key += "\n" + std::string{name} + "=" + value;
+        for (auto at = condition.find('#'); at != condition.npos; at = condition.find('#')) condition.replace(at, 1, "?" + std::to_string(q.args.size() + 1));
+        q.where += " AND " + condition, q.args.push_back(value);
     };
-    add("model", "model = #"), add("status", "status = #", true), add("version", "current_firmware = #");
-    if (auto tag = text_of(f.arguments, "tag"); !tag.empty()) {
-        // Of a common tag a page is soon found in the order of the list; the few devices of a rare one are fetched and sorted ("+" keeps
-        // the planner from the list's index).
-        bool const rare = std::get<std::int64_t>(db_.sql("SELECT count(*) FROM (SELECT 1 FROM device_tags WHERE tag = ?1 LIMIT 2000)", {tag}).at(0).at(0)) < 2000;
-        if (rare) where = "WHERE +tenant = 0" + where.substr(std::string_view{"WHERE tenant = 0"}.size());
-        add("tag", rare ? "d.device_id IN (SELECT device_id FROM device_tags WHERE tag = #)" : "EXISTS(SELECT 1 FROM device_tags t WHERE t.device_id = d.device_id AND t.tag = #)");
-    }
-    // A plain "tenant = 0" draws the planner to the list's own index, and it walks past a million rows to find none of that status.
-    if (!text_of(f.arguments, "model").empty() || !text_of(f.arguments, "status").empty())
-        if (where.starts_with("WHERE tenant")) where.insert(6, "+");
-    // As a literal (GraphQL has held it to the enumeration): only so the partial index of the few that are not accepted is found.
-    if (auto r = lower(text_of(f.arguments, "registration")); !r.empty()) where += " AND registration = '" + r + "'", key += "\nregistration=" + r;
+    bool const led = rare_status || aside || by_tag || by_model || by_status;
+    if (by_tag) q.from = "device_tags g CROSS JOIN devices d ON d.device_id = g.device_id", q.serial = "g.serial_no";
+    q.where = led ? "WHERE +d.tenant = 0" : "WHERE d.tenant = 0";
+    add("model", model, by_model ? "d.model = #" : "+d.model = #");
+    add("status", status, by_status ? "d.status = #" : "+d.status = #");
+    if (by_model) add("version", version, "d.current_firmware = #");
+    else if (!version.empty() && !led && few("devices WHERE model IN (" + std::string{models_sql} + ") AND current_firmware = ?1", {version})) {
+        q.where.insert(6, "+"), add("version", version, "d.model IN (" + std::string{models_sql} + ") AND d.current_firmware = #");
+    } else add("version", version, "+d.current_firmware = #");
+    add("tag", tag, by_tag ? "g.tag = #" : "EXISTS(SELECT 1 FROM device_tags t WHERE t.device_id = d.device_id AND t.tag = #)");
+    add("registration", registration, aside ? "d.registration <> 'accepted' AND d.registration = #" : "+d.registration = #");   // the partial index is found by its own words only
     if (auto begin = text_of(f.arguments, "search"); !begin.empty()) {
         // A range of the index; U+10FFFF sorts behind every text.
-        key += "\nsearch=" + begin;
-        where += " AND serial_no >= ?" + std::to_string(args.size() + 1) + " AND serial_no < ?" + std::to_string(args.size() + 2);
-        args.push_back(begin), args.push_back(begin + "\xF4\x8F\xBF\xBF");
+        q.key += "\nsearch=" + begin;
+        q.where += " AND " + q.serial + " >= ?" + std::to_string(q.args.size() + 1) + " AND " + q.serial + " < ?" + std::to_string(q.args.size() + 2);
+        q.args.push_back(begin), q.args.push_back(begin + "\xF4\x8F\xBF\xBF");
     }
     if (auto filter = text_of(f.arguments, "filter"); !filter.empty()) {
 #ifdef AIRMAIL_HAS_FILTERS
         try {
-            auto c = plugins::targets::where(db_, plugins::targets::filter(filter, "registry.bad_filter"), static_cast<int>(args.size()) + 1);
-            where += " AND " + c.sql, key += "\nfilter=" + filter;
-            for (auto& v : c.values) args.push_back(std::move(v));
+            auto c = plugins::targets::where(db_, plugins::targets::filter(filter, "registry.bad_filter"), static_cast<int>(q.args.size()) + 1);
+            q.where += " AND " + c.sql, q.key += "\nfilter=" + filter;
+            for (auto& v : c.values) q.args.push_back(std::move(v));
         } catch (plugins::kit::refusal const& e) { throw field_error(e.code, e.detail); }
 #else
         throw field_error("registry.bad_filter", "this broker has no RSQL filters");
 #endif
     }
+    if (by_tag && q.args.size() == 1) q.lean = "device_tags WHERE tag = ?1";
+    return q;
+}
+
+/// How many match; a fleet's count is dear, so it may be some seconds old.
+json::value resolvers::count_of(device_query const& q) {
+    return s_.kept.get(q.key, 2000, [&] {
+        auto one = [&](std::string const& sql, std::vector<sdk::sql_value> const& args) { return std::get<std::int64_t>(db_.sql(sql, args).at(0).at(0)); };
+        // All but a few are accepted: those few are counted.
+        if (q.key == "count\nregistration=accepted") return json::value(one("SELECT count(*) FROM devices WHERE tenant = 0", {}) - one("SELECT count(*) FROM devices WHERE +tenant = 0 AND registration <> 'accepted'", {}));
+        if (!q.lean.empty()) return json::value(one("SELECT count(*) FROM " + q.lean, q.args));
+        return json::value(one("SELECT count(*) FROM " + q.from + " " + q.where, q.args));
+    });
+}
+
+/// A jump far into the list. Passing over a million rows takes what a million rows take, so every thousandth serial number of a list is
+/// remembered for as long as its count: from the one before, at most a thousand are passed. What came or went meanwhile shifts it by as much.
+std::pair<std::string, std::int64_t> resolvers::landing(device_query const& q, std::int64_t skip) {
+    constexpr std::int64_t stride = 1000;
+    if (skip < stride) return {"", skip};
+    auto const kept = s_.kept.get("steps" + q.key, 2000, [&] {
+        json::array steps;
+        auto const n = q.args.size();
+        auto const sql = "SELECT " + q.serial + " FROM " + q.from + " " + q.where + " AND " + q.serial + " > ?" + std::to_string(n + 1) + " ORDER BY " + q.serial + " LIMIT 1 OFFSET " + std::to_string(stride - 1);
+        auto args = q.args;
+        args.push_back(std::string{});
+        while (steps.size() < 10'000) {
+            auto const rows = db_.sql(sql, args);
+            if (rows.empty()) break;
+            args[n] = rows[0][0], steps.emplace_back(std::get<std::string>(rows[0][0]));
+        }
+        return json::value(std::move(steps));
+    });
+    auto const& steps = kept.get_array();
+    auto const whole = std::min<std::int64_t>(skip / stride, static_cast<std::int64_t>(steps.size()));
+    if (whole == 0) return {"", skip};
+    return {std::string(steps[static_cast<std::size_t>(whole - 1)].get_string()), skip - whole * stride};
+}
+
+json::value resolvers::q_devices_connection(call const& f) {
+    auto q = query_of(f);
     auto const page = page_of(f.arguments, "first", 50);
     json::value total(0);
-    if (f.wants("totalCount"))
-        total = s_.kept.get(key, 2000, [&] { return json::value(std::get<std::int64_t>(db_.sql("SELECT count(*) FROM devices d " + where, args).at(0).at(0))); });
+    if (f.wants("totalCount")) total = count_of(q);
     auto after = text_of(f.arguments, "after");
-    auto const skip = number_of(f.arguments, "skip", 0);
+    auto skip = number_of(f.arguments, "skip", 0);
     if (skip < 0 || skip > 10'000'000) throw field_error("graphql.bad_argument", "skip must be 0 to 10000000");
+    bool const later = !after.empty() || skip > 0;
     json::array rows;
     if (f.wants("nodes") || f.wants("edges") || f.wants("pageInfo")) {
-        where += " AND serial_no > ?" + std::to_string(args.size() + 1) + " ORDER BY serial_no LIMIT ?" + std::to_string(args.size() + 2) + " OFFSET ?" + std::to_string(args.size() + 3);
-        args.push_back(after), args.push_back(page + 1), args.push_back(skip);
-        rows = devices_where(where, std::move(args));
+        if (after.empty()) std::tie(after, skip) = landing(q, skip);
+        auto const n = q.args.size();
+        q.where += " AND " + q.serial + " > ?" + std::to_string(n + 1) + " ORDER BY " + q.serial + " LIMIT ?" + std::to_string(n + 2) + " OFFSET ?" + std::to_string(n + 3);
+        q.args.push_back(after), q.args.push_back(page + 1), q.args.push_back(skip);
+        rows = db_.objects(std::string{device_fields} + "FROM " + q.from + " " + q.where, q.args, device_names);
     }
-    auto out = connection(std::move(rows), static_cast<std::size_t>(page), "serial_no", !after.empty() || skip > 0);
+    auto out = connection(std::move(rows), static_cast<std::size_t>(page), "serial_no", later);
     out["totalCount"] = std::move(total);
     return out;
 }
@@ -144,9 +199,7 @@ json::value resolvers::q_devices_connection(call const& f) {
 json::value resolvers::q_models(call const&) {
     return s_.kept.get("models", 5000, [&] {
         json::array out;
-        // One step of the index per model, however many devices: a loose index scan.
-        for (auto const& r : db_.sql("WITH RECURSIVE m(x) AS (SELECT min(model) FROM devices UNION ALL SELECT (SELECT min(model) FROM devices WHERE model > x) FROM m WHERE x IS NOT NULL) "
-                                     "SELECT x FROM m WHERE x IS NOT NULL LIMIT 1000"))
+        for (auto const& r : db_.sql(std::string{models_sql}))
             if (auto const& name = std::get<std::string>(r[0]); !name.empty()) out.emplace_back(name);
         return json::value(std::move(out));
     });
@@ -163,7 +216,9 @@ json::value resolvers::q_tags(call const&) {
 }
 
 json::value resolvers::device_member(call const& f) {
-    auto newest = updates_where("WHERE serial_no = ? ORDER BY rowid DESC LIMIT 1", {text_of(f.parent, "serial_no")});
+    // A draft's rows are its preview: nobody has been told anything, and they must not hide how the last update ended.
+    auto newest = updates_where("WHERE serial_no = ? AND NOT EXISTS(SELECT 1 FROM campaigns c WHERE c.campaign_id = campaign_devices.campaign_id AND c.status = 'pending') ORDER BY rowid DESC LIMIT 1",
+                                {text_of(f.parent, "serial_no")});
     if (newest.empty()) return nullptr;
     if (f.field.name == "update_status") return json::value(sentence(newest[0]));
     auto error = text_of(newest[0], "error_message"), reason = text_of(newest[0], "reason"), status = text_of(newest[0], "status");

@@ -123,6 +123,15 @@ private:
     bool verify(std::string const& stored, std::string const& password);
     value fleet();
     value broker();
+    /// Which rows of devices, and through which index; `serial` names the column that orders them.
+    struct device_query {
+        std::string from = "devices d", where, serial = "d.serial_no", key = "count", lean;   // lean: the same count without the join
+        std::vector<sdk::sql_value> args;
+    };
+    device_query query_of(call const& f);
+    bool few(std::string const& what, std::vector<sdk::sql_value> args);
+    boost::json::value count_of(device_query const& q);
+    std::pair<std::string, std::int64_t> landing(device_query const& q, std::int64_t skip);
     boost::json::array devices_where(std::string const& where, std::vector<sdk::sql_value> params);
     boost::json::array updates_where(std::string const& where, std::vector<sdk::sql_value> params);
     boost::json::array firmware_where(std::string const& where, std::vector<sdk::sql_value> params);

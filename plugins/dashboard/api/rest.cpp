@@ -85,7 +85,16 @@ std::string service::openapi() {
         for (std::size_t at = m.path.find('{'); at != m.path.npos; at = m.path.find('{', at + 1))
             parameters.push_back(json::object{{"name", m.path.substr(at + 1, m.path.find('}', at) - at - 1)}, {"in", "path"}, {"required", true}, {"schema", json::object{{"type", "string"}}}});
         json::object op{{"operationId", m.name}, {"summary", m.doc}, {"tags", json::array{m.name.substr(0, m.name.find('.'))}}, {"x-role", m.role}, {"parameters", std::move(parameters)}};
-        if (m.verb == "POST" || m.verb == "PUT")
+        if (m.verb == "PATCH" || m.name == "firmware.upload") {
+            op["requestBody"] = json::object{{"required", true}, {"content", json::object{{"application/octet-stream", json::object{{"schema", json::object{{"type", "string"}, {"format", "binary"}}}}}}}};
+            if (m.verb == "PATCH")
+                op["parameters"].as_array().push_back(json::object{{"name", "Upload-Offset"}, {"in", "header"}, {"required", true}, {"description", "The byte at which the body begins; the answer carries the next."}, {"schema", json::object{{"type", "integer"}, {"format", "int64"}}}});
+        } else if (m.name == "firmware.upload_begin") {
+            json::object text{{"type", "string"}};
+            op["requestBody"] = json::object{{"required", true}, {"content", json::object{{"application/json", json::object{{"schema", json::object{
+                {"type", "object"}, {"required", json::array{"size_bytes"}},
+                {"properties", json::object{{"size_bytes", json::object{{"type", "integer"}, {"format", "int64"}, {"minimum", 1}}}, {"name", text}, {"sha256", json::object{{"type", "string"}, {"pattern", "^[0-9a-f]{64}$"}}}}}}}}}}}};
+        } else if (m.verb == "POST" || m.verb == "PUT")
             op["requestBody"] = json::object{{"content", json::object{{"application/json", json::object{{"schema", json::object{{"type", "object"}}}}}}}};
         auto answer = [](char const* text, char const* type, char const* schema) {
             return json::object{{"description", text}, {"content", json::object{{type, json::object{{"schema", json::object{{"$ref", schema}}}}}}}};
@@ -96,6 +105,7 @@ std::string service::openapi() {
         paths[m.path].as_object()[verb] = std::move(op);
     };
     for (auto const& m : house_->methods()) add(m);
+    add({"firmware.upload", "operator", "POST", "/api/v1/firmware", "A signed release in one request; firmware/uploads takes one in pieces. An unsigned file needs version and model in the query, where the broker allows it."});
     add({"device.export", "viewer", "GET", "/api/v1/devices/export", "Matching devices as CSV or JSON (format, filter, model, status)."});
     add({"user.list", "admin", "GET", "/api/v1/users", "Users of the dashboard."});
     add({"user.add", "admin", "POST", "/api/v1/users", "Adds one: name, password, role."});

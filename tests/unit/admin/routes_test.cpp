@@ -12,7 +12,7 @@ struct fixed_backend : backend {
     route_match match(std::string_view, std::string_view) override { return answer; }
     void serve(route_match const&, request, responder) override {}
     void authenticate(std::string, std::function<void(std::optional<caller>)>) override {}
-    std::unique_ptr<upload> begin_upload(std::string&) override { return nullptr; }
+    std::unique_ptr<upload> begin_upload(route_match const&, request const&, response&) override { return nullptr; }
     std::string metrics() override { return "airmail_up 1\n"; }
     std::string not_ready() override { return trouble; }
 };

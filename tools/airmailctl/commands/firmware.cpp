@@ -75,15 +75,15 @@ void add_firmware(CLI::App& app, context& c) {
         s.add_option("--component", o.name, "name of the image component")->capture_default_str();
         s.add_option("-o,--out", o.out, "release file (default: IMAGE.release)");
     }, [&c](sign_options const& o) { sign(c, o); });
-    command<upload_options>(firmware, "upload", "store a release file on the broker", [](CLI::App& s, upload_options& o) {
+    command<upload_options>(firmware, "upload", "store a release file on the broker; goes on where a lost connection has cut it", [](CLI::App& s, upload_options& o) {
         s.add_option("file", o.file)->required();
         s.add_option("--version", o.version, "for an unsigned file, where the broker allows it");
         s.add_option("--model", o.model, "for an unsigned file, where the broker allows it");
     }, [&c](upload_options const& o) {
-        std::string path = "/api/v1/firmware";
-        if (!o.version.empty()) path += "?version=" + encoded(o.version) + "&model=" + encoded(o.model);
+        std::string query;
+        if (!o.version.empty()) query = "?version=" + encoded(o.version) + "&model=" + encoded(o.model);
         bar progress(o.file);
-        auto v = c.broker().upload(path, o.file, [&](std::uint64_t sent, std::uint64_t total) { progress.update(sent, total, fmt::format("{} of {} KiB", sent / 1024, total / 1024)); });
+        auto v = c.broker().upload(query, o.file, [&](std::uint64_t sent, std::uint64_t total) { progress.update(sent, total, fmt::format("{} of {} KiB", sent / 1024, total / 1024)); });
         c.json ? json_line(v) : record(v);
     });
     command<list_options>(firmware, "list", "what the broker has", [](CLI::App& s, list_options& o) {

@@ -2,7 +2,7 @@ import { Button, FileButton } from '@mantine/core';
 import { useEffect, useRef, useState } from 'react';
 import { Refused } from '../api/auth';
 import { bytes, span } from '../logic/format';
-import { advice, type Progress, upload } from '../logic/upload';
+import { advice, type Progress, takeBack, upload } from '../logic/upload';
 import { Bar } from './bar';
 import { Icon } from './icon';
 import { Notice } from './states';
@@ -21,10 +21,10 @@ export function UploadBox({ done }: { done: () => void }) {
     if (!next || progress) return;
     setFile(next);
     setTrouble(null);
-    setProgress({ sent: 0, total: next.size, rate: 0 });
+    setProgress({ sent: 0, total: next.size, rate: 0, waiting: false });
     stop.current = new AbortController();
     try {
-      const made = await upload(next, {}, setProgress, stop.current.signal);
+      const made = await upload(next, setProgress, stop.current.signal);
       say(made.known ? `${made.version} was here already` : `${made.version} for ${made.model} is here, and its signature holds`);
       done();
     } catch (e) {
@@ -60,8 +60,8 @@ export function UploadBox({ done }: { done: () => void }) {
           </div>
           <Bar label="Uploaded" parts={[{ word: 'sent', n: progress.sent, tone: 'busy' }, { word: 'to go', n: progress.total - progress.sent, tone: 'wait' }]} />
           <div className="line ends">
-            <span className="quiet small num">{progress.sent >= progress.total ? 'Checking signature and digest' : progress.rate > 0 ? `${bytes(progress.rate)}/s, ${span((progress.total - progress.sent) / progress.rate)} to go` : ''}</span>
-            <Button size="compact-xs" variant="default" onClick={() => stop.current?.abort()}>
+            <span className="quiet small num">{pace(progress)}</span>
+            <Button size="compact-xs" variant="default" onClick={() => stop.current?.abort(takeBack)}>
               Stop
             </Button>
           </div>
@@ -87,4 +87,10 @@ export function UploadBox({ done }: { done: () => void }) {
       )}
     </div>
   );
+}
+
+function pace(p: Progress): string {
+  if (p.waiting) return 'The connection is lost; it goes on by itself';
+  if (p.sent >= p.total) return 'Checking signature and digest';
+  return p.rate > 0 ? `${bytes(p.rate)}/s, ${span((p.total - p.sent) / p.rate)} to go` : '';
 }
