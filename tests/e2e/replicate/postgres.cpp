@@ -55,7 +55,7 @@ TEST_CASE("a campaign may be called what its maker likes, in a database of the f
     follower f;
     for (auto const* table : {"campaigns", "campaign_devices"}) pg_ask(f.dsn, std::string("ALTER TABLE ") + table + " ALTER COLUMN campaign_id TYPE uuid USING campaign_id::uuid");
     pg_ask(f.dsn, "UPDATE airmail_schema SET version = 1 WHERE table_name = ''");
-    migrate(f.dsn, f.db);
+    follower::migrate(f.dsn, f.db);
     f.fleet(5);
     f.campaign(campaign_1, 5);
     f.db.exec("UPDATE campaigns SET campaign_id = 'camp_789'");
