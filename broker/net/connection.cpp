@@ -19,8 +19,10 @@ namespace {
 constexpr std::int64_t farewell_ms = 5000;
 /// CONNACK may wait for a store; but not for ever.
 constexpr std::int64_t login_ms = 30000;
-/// A timer that fires so late was held up by us: the process stood still, or the machine did.
-constexpr std::int64_t late_ms = 1000;
+/// A timer that fires so late was held up by us: the process stood still, or the machine did. Two ticks of the wheel are usual.
+constexpr std::int64_t late_ms = 300;
+/// What everybody has then to be heard.
+constexpr std::int64_t forgiven_ms = 1000;
 /// Longer texts are cut: they are clauses of ours, not of a peer's making.
 constexpr std::size_t reason_string_max = 512;
 
@@ -160,8 +162,8 @@ void connection::forgive_pause(std::int64_t allowed) {
     auto const now = hub_.shard().now();
     if (now - late_ms < due(allowed)) return;
     count::forgiven.add();
-    if (allowed) heard_at_ = std::max(heard_at_, now + late_ms - allowed);
-    if (blocked_) progress_at_ = std::max(progress_at_, now + late_ms - from_->limits.stalled_writer);
+    if (allowed) heard_at_ = std::max(heard_at_, now + forgiven_ms - allowed);
+    if (blocked_) progress_at_ = std::max(progress_at_, now + forgiven_ms - from_->limits.stalled_writer);
 }
 
 void connection::arm_timer() {

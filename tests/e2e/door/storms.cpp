@@ -1,4 +1,4 @@
-// Many at once, against a whole broker with real shards: takeovers that race, wills that come together, one message to a hundred
+// Many at once, against a whole broker with real shards: takeovers that race, one message to a hundred
 // thousand subscriptions, and a process that stood still. Somebody else is served all the while.
 
 #include "tests/e2e/broker/house.hpp"
@@ -144,36 +144,6 @@ TEST_CASE("B19: six threads take over two client ids again and again, subscribin
     CHECK(d.stop() == 0);
 }
 
-TEST_CASE("B23: three hundred wills of 60 KB at once: all come, and who publishes meanwhile does not wait a second") {
-    broker_process d{"shard_count 2\n" + open_door};
-    up(d);
-    blocking_client watch;
-    auto slow = plain_options(d, "watch");
-    slow.receive_maximum = 8;   // it reads late: what waits for it has to wait in its queue, not in its output
-    connects(watch, slow);
-    REQUIRE(watch.subscribe("wills/#", 1).has_value());
-    std::string const words(60'000, 'w');
-    {
-        std::vector<std::unique_ptr<blocking_client>> all;
-        for (int i = 0; i < 300; ++i) {
-            auto o = plain_options(d, "gone-" + std::to_string(i));
-            o.will = client::publication{.topic = "wills/x", .payload = words, .qos = 1};
-            connects(*all.emplace_back(std::make_unique<blocking_client>()), o);
-        }
-        heartbeat other{d};
-        for (auto& c : all) c->drop(true);
-        for (int i = 0; i < 300; ++i) {
-            auto const m = watch.receive();
-            REQUIRE(m.has_value());
-            REQUIRE(m->payload.size() == words.size());
-        }
-        CHECK(other.longest() < 1s);
-        CHECK(other.failures == 0);
-        CHECK(other.beats > 0);
-    }
-    CHECK(watch.waiting() == 0);
-}
-
 TEST_CASE("B26: one message to a hundred thousand subscriptions: everybody has it, memory stays, and who publishes meanwhile does not wait a second") {
     constexpr int clients = 500, filters = 200;
     broker_process d{"shard_count 2\nairmail_overlapping each\nlimit_filters_per_client 1000\n" + open_door};
@@ -212,7 +182,7 @@ TEST_CASE("F06: the process stands still past every keep alive: nobody who spoke
     for (auto& c : all) c->ping();
     for (auto& c : all) REQUIRE(c->ponged());
     d.signal(SIGSTOP);
-    ::poll(nullptr, 0, 6500);   // the time that is the matter of this test
+    ::poll(nullptr, 0, 8000);   // the time that is the matter of this test
     for (auto& c : all) c->ping();
     d.signal(SIGCONT);
     int heard = 0;
