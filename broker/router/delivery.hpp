@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <unordered_set>
+#include <vector>
 
 namespace airmail::router {
 
@@ -53,7 +54,7 @@ public:
     static void forget(session::session& s);
     /// A session is back from the store.
     static void restored(session::session& s) { count(s); }
-    /// Those that stopped because their output was full: looked at once a second.
+    /// Those that stopped because their output was full, and steps of QoS 2 that could not be stored: tried again once a second.
     void retry_stalled();
     void forget_variants() { variants_.forget(); }
     std::int64_t now() const { return now_(); }
@@ -65,6 +66,10 @@ private:
     void give_up(session::session& s, session::outgoing::step const& step);
     void fetch(session::session& s);
     void settle(session::session& s, storage::lsn at);
+    /// Stores a step of QoS 2 and calls `done(late)` when it is on disk, however long that takes: a PUBLISH or PUBREL that left before
+    /// would come twice after a crash. [reliability.md 3, rule 3]
+    template <class F> void advance(storage::advance const& what, F done, bool late = false);
+    bool owes(std::uint32_t session, std::uint16_t packet_id) const;
     static void count(session::session& s);
     void pubrel(session::session& s, std::uint16_t id, codec::reason r = codec::reason::success);
 
@@ -76,6 +81,8 @@ private:
     storage::message const* fresh_ = nullptr;   // the message of give(): its rules were asked just now
     variants variants_;
     std::unordered_set<std::uint32_t> stalled_;
+    struct unstored { std::uint32_t session; std::uint16_t packet_id; std::function<void()> again; };
+    std::vector<unstored> owed_;                // steps that the store refused; bound: what is in flight
 };
 
 }

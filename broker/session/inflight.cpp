@@ -137,6 +137,12 @@ outgoing::settled outgoing::received(std::uint16_t packet_id) {
     return {true, e->at, queue_.first() + index};
 }
 
+bool outgoing::is_received(std::uint16_t packet_id) {
+    std::uint32_t index;
+    entry const* e = find(packet_id, index);
+    return e && e->qos == 2 && e->state == progress::received;
+}
+
 outgoing::settled outgoing::refused(std::uint16_t packet_id) {
     std::uint32_t index;
     entry const* e = find(packet_id, index);

@@ -66,6 +66,8 @@ public:
     settled acknowledged(std::uint16_t packet_id);
     /// PUBREC below 0x80: only PUBREL may follow. A PUBREC of 0x80 or more: use refused().
     settled received(std::uint16_t packet_id);
+    /// Was PUBREC read, and PUBCOMP not yet?
+    bool is_received(std::uint16_t packet_id);
     settled refused(std::uint16_t packet_id);
     /// PUBCOMP.
     settled completed(std::uint16_t packet_id);

@@ -117,6 +117,29 @@ TEST_CASE_FIXTURE(pair_of_shards, "a PUBACK from the subscriber before the sync 
     CHECK(w.store.living() == 0);
 }
 
+TEST_CASE_FIXTURE(pair_of_shards, "a step of QoS 2 that the disk refused is stored later, and nothing leaves before, on a new connection neither [reliability 3.3]") {
+    pub.sends({"t/1", "x", 2, 1});
+    w.commit();  // the message
+    w.store.fail_next = storage::errc::failed;
+    w.commit();  // its packet id
+    sub.quiet();
+    w.advance(1100);
+    w.commit();
+    auto const p = sub.expects_publish("t/1", "x");
+    sub.acks(packet_type::pubrec, p.id);
+    w.store.fail_next = storage::errc::failed;
+    w.commit();
+    sub.quiet();
+    w.store.automatic = true;
+    sub.connects({.clean = false, .expiry = 1000});
+    sub.quiet();
+    w.advance(1100);
+    sub.expects_ack(packet_type::pubrel, p.id);
+    sub.acks(packet_type::pubcomp, p.id);
+    sub.quiet();
+    CHECK(w.store.living() == 0);
+}
+
 TEST_CASE_FIXTURE(pair_of_shards, "QoS 2 leaves after its id is stored, and PUBREL after PUBREC is stored [reliability 3.3]") {
     pub.sends({"t/1", "x", 2, 1});
     sub.quiet();

@@ -116,7 +116,7 @@ TEST_CASE("D10: a responder that is dead, redirects, answers without end, or is 
     house h{"hard", url};
     auto second = h.listener(ca.server());
     second.erase(0, second.find('\n') + 1).replace(second.find("{tls}"), 5, "{https}");
-    h.d.configure(h.listener(ca.server()) + "tls_ocsp hard\ntls_ocsp_responder " + url + "\ntls_ocsp_timeout 1s\n" + second + "tls_ocsp soft\ntls_ocsp_responder " + url + "\ntls_ocsp_timeout 1s\n");
+    h.d.configure(h.listener(ca.server()) + "tls_ocsp hard\ntls_ocsp_responder " + url + "\ntls_ocsp_timeout 5s\n" + second + "tls_ocsp soft\ntls_ocsp_responder " + url + "\ntls_ocsp_timeout 5s\n");
     up(h.d);
     blocking_client c, easy;
     CHECK_FALSE(c.connect(h.options(who, "sn-4")).has_value());

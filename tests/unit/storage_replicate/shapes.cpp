@@ -61,6 +61,7 @@ TEST_CASE("Flow 4: device:12345:config holds the settings, and lives an hour") {
 
 TEST_CASE("a device that was never seen has no key; one that is removed is told as removed, by its serial number") {
     registry r;
+    r.box.add_destination("redis");
     r.d.exec("UPDATE devices SET ever_seen = 0");
     CHECK_FALSE(redis_views(r.d).device("d1", ""));
     auto const from = r.box.last();
