@@ -5,7 +5,6 @@
 #include "broker/codec/within.hpp"
 #include "broker/router/metrics.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace airmail::router {
@@ -57,9 +56,7 @@ void delivery::pump(session::session& s) {
         switch (step.kind) {
         case outgoing::what::nothing: return;
         case outgoing::what::publish: send(s, step); break;
-        case outgoing::what::pubrel:
-            if (!owes(s.number, step.e.packet_id)) pubrel(s, step.e.packet_id);   // else it leaves when its PUBREC is on disk
-            break;
+        case outgoing::what::pubrel: pubrel(s, step.e.packet_id); break;
         case outgoing::what::fetch: return fetch(s);
         case outgoing::what::expired:
             metric::expired.add();
@@ -67,7 +64,7 @@ void delivery::pump(session::session& s) {
             break;
         case outgoing::what::advance:
             // QoS 2: the packet id is on disk before the PUBLISH leaves. [reliability.md 3, rule 3]
-            advance({step.e.at, s.number, storage::delivery_state::sent, step.e.packet_id}, [this, n = s.number, entry = step.number](bool) {
+            advance({step.e.at, s.number, storage::delivery_state::sent, step.e.packet_id}, [this, n = s.number, entry = step.number] {
                 auto* again = find_(n);
                 if (!again || !again->sending_if()) return;
                 auto const now_sent = again->sending_if()->stored(entry);
@@ -175,19 +172,18 @@ bool delivery::acknowledged(session::session& s, codec::packet_type type, std::u
     auto* sending = s.sending_if();
     outgoing::settled done;
     if (type == codec::packet_type::pubrec && !codec::failed(r)) {
-        if (sending) done = sending->received(id);
+        if (sending) done = sending->received(id, s.stored);
         if (!done.known) {
             pubrel(s, id, codec::reason::packet_identifier_not_found);  // [MQTT-4.3.3-4], an id we do not know
             return false;
         }
-        if (done.at == 0 || !s.stored) pubrel(s, id);
+        if (!done.waits) pubrel(s, id);
         else
             // PUBREC is on disk before PUBREL leaves, or else a restart would send PUBLISH again. [reliability.md 3, rule 3]
-            advance({done.at, s.number, storage::delivery_state::received, id}, [this, n = s.number, c = s.connection, id](bool late) {
+            advance({done.at, s.number, storage::delivery_state::received, id}, [this, n = s.number, entry = done.number] {
                 auto* again = find_(n);
-                if (!again || !again->connected() || !again->sending_if()) return;
-                // On another connection resuming has sent it, but for those that were owed then.
-                if (again->connection == c || (late && again->sending_if()->is_received(id))) pubrel(*again, id);
+                if (!again || !again->sending_if()) return;
+                if (auto const released = again->sending_if()->released(entry); released && again->connected()) pubrel(*again, released);
             });
         return true;
     }
@@ -205,21 +201,17 @@ bool delivery::acknowledged(session::session& s, codec::packet_type type, std::u
     return true;
 }
 
-template <class F> void delivery::advance(storage::advance const& what, F done, bool late) {
-    ledger_.insist(what, when_stored([this, what, done, late](auto failed, auto) {
-        if (!failed) return done(late);
-        owed_.push_back({what.session, what.packet_id, [this, what, done] {
-                             if (find_(what.session)) advance(what, done, true);
-                         }});
+template <class F> void delivery::advance(storage::advance const& what, F done) {
+    ledger_.insist(what, when_stored([this, what, done](auto failed, auto) {
+        if (!failed) return done();
+        refused_.push_back([this, what, done] {
+            if (find_(what.session)) advance(what, done);
+        });
     }));
 }
 
-bool delivery::owes(std::uint32_t session, std::uint16_t packet_id) const {
-    return std::any_of(owed_.begin(), owed_.end(), [&](unstored const& o) { return o.session == session && o.packet_id == packet_id; });
-}
-
 void delivery::retry_stalled() {
-    for (auto const& o : std::exchange(owed_, {})) o.again();
+    for (auto const& again : std::exchange(refused_, {})) again();
     if (stalled_.empty()) return;
     auto const list = std::exchange(stalled_, {});
     variants_.forget();

@@ -66,10 +66,9 @@ private:
     void give_up(session::session& s, session::outgoing::step const& step);
     void fetch(session::session& s);
     void settle(session::session& s, storage::lsn at);
-    /// Stores a step of QoS 2 and calls `done(late)` when it is on disk, however long that takes: a PUBLISH or PUBREL that left before
+    /// Stores a step of QoS 2 and calls `done` when it is on disk, however long that takes: a PUBLISH or PUBREL that left before
     /// would come twice after a crash. [reliability.md 3, rule 3]
-    template <class F> void advance(storage::advance const& what, F done, bool late = false);
-    bool owes(std::uint32_t session, std::uint16_t packet_id) const;
+    template <class F> void advance(storage::advance const& what, F done);
     static void count(session::session& s);
     void pubrel(session::session& s, std::uint16_t id, codec::reason r = codec::reason::success);
 
@@ -81,8 +80,7 @@ private:
     storage::message const* fresh_ = nullptr;   // the message of give(): its rules were asked just now
     variants variants_;
     std::unordered_set<std::uint32_t> stalled_;
-    struct unstored { std::uint32_t session; std::uint16_t packet_id; std::function<void()> again; };
-    std::vector<unstored> owed_;                // steps that the store refused; bound: what is in flight
+    std::vector<std::function<void()>> refused_;   // steps that the store refused, to be tried again; bound: what is in flight
 };
 
 }

@@ -41,8 +41,8 @@ outgoing::step outgoing::next(std::uint16_t receive_maximum, bool stored, std::i
     while (cursor_ < queue_.size()) {
         entry& e = queue_[cursor_];
         auto const number = queue_.first() + cursor_;
-        if (e.state == progress::over || e.state == progress::storing) {
-            pass(e, e.state == progress::storing);
+        if (e.state == progress::over || e.state == progress::storing || e.state == progress::releasing) {
+            pass(e, e.state != progress::over);
             continue;
         }
         if (e.state == progress::received) {  // PUBREL is never held back [MQTT-4.9.0-3]
@@ -123,31 +123,32 @@ outgoing::settled outgoing::acknowledged(std::uint16_t packet_id) {
     std::uint32_t index;
     entry* e = find(packet_id, index);
     if (!e || e->qos != 1 || e->state != progress::sent) return {};
-    settled s{true, e->at, queue_.first() + index, std::move(e->body)};
+    settled s{true, false, e->at, queue_.first() + index, std::move(e->body)};
     finish(index);
     return s;
 }
 
-outgoing::settled outgoing::received(std::uint16_t packet_id) {
+outgoing::settled outgoing::received(std::uint16_t packet_id, bool stored) {
     std::uint32_t index;
     entry* e = find(packet_id, index);
-    if (!e || e->qos != 2 || (e->state != progress::sent && e->state != progress::received)) return {};
-    e->state = progress::received;
+    if (!e || e->qos != 2 || (e->state != progress::sent && e->state != progress::releasing && e->state != progress::received)) return {};
+    if (e->state == progress::sent) e->state = stored && e->at != 0 ? progress::releasing : progress::received;
     e->body.reset();  // PUBLISH is not sent again after PUBREC [MQTT-4.3.3-6]
-    return {true, e->at, queue_.first() + index};
+    return {true, e->state == progress::releasing, e->at, queue_.first() + index};
 }
 
-bool outgoing::is_received(std::uint16_t packet_id) {
-    std::uint32_t index;
-    entry const* e = find(packet_id, index);
-    return e && e->qos == 2 && e->state == progress::received;
+std::uint16_t outgoing::released(std::uint32_t number) {
+    auto const index = number - queue_.first();
+    if (index >= queue_.size() || queue_[index].state != progress::releasing) return 0;
+    queue_[index].state = progress::received;
+    return index < cursor_ ? queue_[index].packet_id : 0;
 }
 
 outgoing::settled outgoing::refused(std::uint16_t packet_id) {
     std::uint32_t index;
     entry const* e = find(packet_id, index);
     if (!e || e->qos != 2 || e->state != progress::sent) return {};
-    settled s{true, e->at, queue_.first() + index};
+    settled s{true, false, e->at, queue_.first() + index};
     finish(index);
     return s;
 }
@@ -156,7 +157,7 @@ outgoing::settled outgoing::completed(std::uint16_t packet_id) {
     std::uint32_t index;
     entry const* e = find(packet_id, index);
     if (!e || e->qos != 2 || e->state != progress::received) return {};
-    settled s{true, e->at, queue_.first() + index};
+    settled s{true, false, e->at, queue_.first() + index};
     finish(index);
     return s;
 }

@@ -58,6 +58,7 @@ public:
 
     struct settled {
         bool known = false;        // false: no such packet id in flight [reason 0x92]
+        bool waits = false;        // of received(): advance the entry first, then released()
         storage::lsn at = 0;       // settle or advance this, when not 0
         std::uint32_t number = 0;
         storage::message_ptr body; // of acknowledged(): moved out of the entry, which needs it no more; null when only the disk has it
@@ -65,9 +66,10 @@ public:
     /// PUBACK, any reason: the message is over. [MQTT-4.4.0-2]
     settled acknowledged(std::uint16_t packet_id);
     /// PUBREC below 0x80: only PUBREL may follow. A PUBREC of 0x80 or more: use refused().
-    settled received(std::uint16_t packet_id);
-    /// Was PUBREC read, and PUBCOMP not yet?
-    bool is_received(std::uint16_t packet_id);
+    /// @param stored the session is on disk: with an LSN, PUBREL waits for released() (`settled::waits`)
+    settled received(std::uint16_t packet_id, bool stored = false);
+    /// The PUBREC of a releasing entry is durable. Returns the packet id whose PUBREL may leave now; 0 = next() sends it, or it has left.
+    std::uint16_t released(std::uint32_t number);
     settled refused(std::uint16_t packet_id);
     /// PUBCOMP.
     settled completed(std::uint16_t packet_id);

@@ -10,9 +10,10 @@
 
 namespace airmail::session {
 
-/// How far one delivery has come. `storing`: its packet id is on the way to the disk (QoS 2). `received`: PUBREC was read,
-/// only PUBREL may follow. `over`: acknowledged, kept until its LSN is known so that it can be settled.
-enum class progress : std::uint8_t { waiting, storing, sent, received, over };
+/// How far one delivery has come. `storing`: its packet id is on the way to the disk (QoS 2). `releasing`: PUBREC was read and is
+/// on the way to the disk. `received`: only PUBREL may follow. `over`: acknowledged, kept until its LSN is known so that it can
+/// be settled.
+enum class progress : std::uint8_t { waiting, storing, sent, releasing, received, over };
 
 /// One message owed. Size: 32 bytes; 40 to 64 in the ring, whose capacity is a power of two.
 struct entry {

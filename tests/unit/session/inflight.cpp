@@ -87,6 +87,41 @@ TEST_CASE("a new connection sends again in order, with DUP, then goes on [MQTT-4
     CHECK(s.e.body->payload()[0] == '3');
 }
 
+TEST_CASE("PUBREL of a stored delivery waits until its PUBREC is on disk, on whatever connection, and leaves once [reliability 3.3]") {
+    outgoing o;
+    auto e = of(2, "x");
+    e.at = 77;
+    o.push(std::move(e), wide);
+    auto const step = o.next(9, true, 0);
+    REQUIRE(step.kind == what::advance);
+    REQUIRE(o.stored(step.number).kind == what::publish);
+    auto const id = step.e.packet_id;
+    auto const read = o.received(id, true);
+    CHECK(read.waits);
+    CHECK(read.at == 77);
+    CHECK_FALSE(o.completed(id).known);                  // nobody has been asked for it
+    SUBCASE("the same connection") {
+        CHECK(o.received(id, true).waits);               // PUBREC again
+        CHECK(o.released(read.number) == id);
+        CHECK(o.released(read.number) == 0);
+    }
+    SUBCASE("another connection, which came before the disk answered") {
+        o.detach();
+        CHECK(o.next(9, true, 0).kind == what::nothing); // neither PUBLISH nor PUBREL
+        CHECK(o.in_flight() == 1);
+        CHECK(o.released(read.number) == id);
+    }
+    SUBCASE("no connection when the disk answers") {
+        o.detach();
+        CHECK(o.released(read.number) == 0);
+        auto const again = o.next(9, true, 0);
+        CHECK(again.kind == what::pubrel);
+        CHECK(again.e.packet_id == id);
+    }
+    CHECK_FALSE(o.received(id, true).waits);
+    CHECK(o.completed(id).known);
+}
+
 TEST_CASE("an acknowledged entry waits for its LSN and is settled then") {
     outgoing o;
     auto const n = *o.push(of(1, "x", true), wide);
