@@ -1,5 +1,7 @@
 #include "broker/house_paths.hpp"
 
+#include "broker/path_pattern.hpp"
+
 #include "acl/api_key.hpp"
 #include "broker/config/value.hpp"
 #include "broker/handlers/operate.hpp"
@@ -57,16 +59,6 @@ sq::audit_entry deed(admin::request const& r, std::string action, std::string ta
     e.detail = std::move(detail);
     e.request_id = r.request_id;
     return e;
-}
-
-/// What stands at {id} when the path fits the pattern; empty for patterns without one.
-std::optional<std::string_view> id_in(std::string_view pattern, std::string_view path) {
-    auto const at = pattern.find("{id}");
-    if (at == pattern.npos) return path == pattern ? std::optional<std::string_view>("") : std::nullopt;
-    auto const head = pattern.substr(0, at), tail = pattern.substr(at + 4);
-    if (path.size() <= head.size() + tail.size() || !path.starts_with(head) || !path.ends_with(tail)) return std::nullopt;
-    auto const id = path.substr(head.size(), path.size() - head.size() - tail.size());
-    return id.find('/') == id.npos ? std::optional(id) : std::nullopt;
 }
 
 json::value seconds(std::int64_t ms) { return ms ? json::value(ms / 1000) : json::value(nullptr); }

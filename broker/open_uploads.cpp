@@ -2,6 +2,7 @@
 
 #include "broker/log/metrics.hpp"
 #include "storage/firmware/digest.hpp"
+#include "storage/firmware/files.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
@@ -20,6 +21,7 @@ namespace airmail {
 
 namespace fs = std::filesystem;
 namespace json = boost::json;
+namespace files = storage::firmware;
 
 namespace {
 
@@ -29,25 +31,6 @@ inline metrics::counter refused{"airmail_admin_uploads_refused_total", "Uploads 
 inline metrics::counter expired{"airmail_admin_uploads_expired_total", "Uploads that nobody went on with, removed."};
 
 constexpr std::size_t name_bytes_max = 255;
-
-/// Whole or not at all: a crash in between leaves a name nobody reads.
-bool write_whole(std::string const& path, std::string const& text) {
-    auto const beside = path + ".new";
-    int const fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) return false;
-    bool const good = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
-    ::close(fd);
-    return good && ::rename(beside.c_str(), path.c_str()) == 0;
-}
-
-std::string read_small(std::string const& path) {
-    std::string out(4096, '\0');
-    int const fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    auto const n = fd < 0 ? -1 : ::read(fd, out.data(), out.size());
-    if (fd >= 0) ::close(fd);
-    out.resize(n < 0 ? 0 : static_cast<std::size_t>(n));
-    return out;
-}
 
 bool is_id(std::string_view s) {
     return s.size() == 32 && std::all_of(s.begin(), s.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
@@ -113,7 +96,7 @@ void open_uploads::load() {
             continue;
         }
         boost::system::error_code ec;
-        auto const v = json::parse(read_small(f.path().string()), ec);
+        auto const v = json::parse(files::read_small_file(f.path().string(), files::secrecy::owner_only, 4096).value_or(std::string()), ec);
         auto const* o = ec ? nullptr : v.if_object();
         struct stat st {};
         bool const there = ::lstat(path_of(id).c_str(), &st) == 0 && S_ISREG(st.st_mode);
@@ -151,17 +134,20 @@ boost::system::result<open_upload, open_uploads::refusal> open_uploads::create(s
     if (RAND_bytes(salt, sizeof salt) != 1) return refusal{503, "http.upload_refused", "no randomness"};
     auto u = std::make_shared<entry>();
     u->id = storage::firmware::to_hex(salt), u->name = name, u->sha256 = sha256, u->by = by, u->size = size;
-    u->created_ms = u->touched_ms = wall_();
+    u->created_ms = u->touched_ms = wall_(), u->anew = true;
     int const fd = ::open(path_of(u->id).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd >= 0) ::close(fd);
     auto const row = json::serialize(json::object{{"name", name}, {"sha256", sha256}, {"by", by}, {"size", size}, {"created_ms", u->created_ms}});
-    if (fd < 0 || !write_whole(directory_ + "/" + u->id + ".json", row)) {
-        auto const why = errno;
+    auto const written = files::replace_file(directory_ + "/" + u->id + ".json", row, 0600);
+    if (fd < 0 || !written) {
         ::unlink(path_of(u->id).c_str());
-        return refusal{507, "http.upload_failed", std::string("no room for the upload: ") + std::strerror(why)};
+        return refusal{507, "http.upload_failed", "no room for the upload" + (written ? std::string() : ": " + written.error().message())};
     }
     open_now.add(1);
-    return static_cast<open_upload const&>(*open_.emplace(u->id, u).first->second);
+    open_upload const made = *u;
+    u->anew = false;
+    open_.emplace(u->id, std::move(u));
+    return made;
 }
 
 std::optional<open_upload> open_uploads::find(std::string const& id) {

@@ -25,6 +25,7 @@ struct open_upload {
     std::uint64_t size = 0, offset = 0;
     std::int64_t created_ms = 0, touched_ms = 0;
     bool finishing = false;                 // whole, and on its way into the store
+    bool anew = false;                      // of create(): it was not open already
 };
 
 /// Owned by the broker; on the HTTP thread alone.

@@ -1,5 +1,7 @@
 #include "broker/upload_paths.hpp"
 
+#include "broker/path_pattern.hpp"
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
@@ -15,16 +17,6 @@ namespace {
 
 constexpr std::string_view root = "/api/v1/firmware/uploads";
 constexpr std::size_t said_max = 64;
-
-/// What stands at {id}; "" for the root; nullopt when the path is another.
-std::optional<std::string> id_in(std::string_view pattern, std::string_view path) {
-    auto const at = pattern.find("{id}");
-    if (at == pattern.npos) return path == pattern ? std::optional<std::string>("") : std::nullopt;
-    auto const head = pattern.substr(0, at), tail = pattern.substr(at + 4);
-    if (path.size() <= head.size() + tail.size() || !path.starts_with(head) || !path.ends_with(tail)) return std::nullopt;
-    auto const id = path.substr(head.size(), path.size() - head.size() - tail.size());
-    return id.find('/') == id.npos ? std::optional<std::string>(id) : std::nullopt;
-}
 
 /// `headers` are "name: value\n" lines, names in lower case.
 std::string_view header(admin::request const& r, std::string_view name) {
@@ -114,7 +106,7 @@ admin::route_match upload_paths::match(std::string_view verb, std::string_view p
 
 void upload_paths::serve(admin::route_match const& m, admin::request r, admin::responder done) {
     auto const& p = paths().at(m.ref - first_ref);
-    (this->*p.answer)(r, *id_in(p.pattern, r.path), std::move(done));
+    (this->*p.answer)(r, std::string(*id_in(p.pattern, r.path)), std::move(done));
 }
 
 void upload_paths::create(admin::request const& r, std::string const&, admin::responder done) {
@@ -127,12 +119,10 @@ void upload_paths::create(admin::request const& r, std::string const&, admin::re
     };
     auto const* size = o ? o->if_contains("size_bytes") : nullptr;
     auto const bytes = size ? json::try_value_to<std::uint64_t>(*size) : boost::system::result<std::uint64_t>(0);
-    auto const known = uploads_.list().size();
     auto const made = uploads_.create(r.caller, text("name"), bytes ? *bytes : 0, text("sha256"));
     if (!made) return done(refused(made.error(), r.request_id));
-    bool const anew = uploads_.list().size() > known;
-    if (anew) services_.record(r, "firmware.upload_begin", made->id, json::serialize(json::object{{"name", made->name}, {"size_bytes", made->size}}));
-    auto out = answer(shown(*made), anew ? 201 : 200);
+    if (made->anew) services_.record(r, "firmware.upload_begin", made->id, json::serialize(json::object{{"name", made->name}, {"size_bytes", made->size}}));
+    auto out = answer(shown(*made), made->anew ? 201 : 200);
     out.headers += "Location: " + std::string(root) + "/" + made->id + "\r\n" + "Upload-Offset: " + std::to_string(made->offset) + "\r\n";
     done(std::move(out));
 }
@@ -152,7 +142,7 @@ void upload_paths::show(admin::request const& r, std::string const& id, admin::r
 }
 
 std::unique_ptr<admin::upload> upload_paths::begin(admin::request const& r, admin::response& refusal) {
-    auto const id = id_in("/api/v1/firmware/uploads/{id}", r.path).value_or("");
+    std::string const id(id_in("/api/v1/firmware/uploads/{id}", r.path).value_or(""));
     auto const at = number(header(r, "upload-offset"));
     if (!at) {
         refusal = admin::problem(400, "firmware.no_offset", "Upload-Offset: the byte at which this body begins", r.request_id);
