@@ -4,17 +4,10 @@
 #include "broker/codec/auth.hpp"
 #include "broker/handlers/metrics.hpp"
 #include "broker/handlers/parked.hpp"
+#include "broker/handlers/refusals.hpp"
 #include "broker/log/log.hpp"
-#include "broker/log/sparing.hpp"
 
 namespace airmail::handlers {
-namespace {
-
-/// Lines a second about refusals, so that a client that keeps trying does not fill the disk.
-thread_local log::sparing refusals{20};
-
-}
-
 acl::scram_exchange::look_up mqtt::verifiers_of(peer& from) const {
     return [this, port = from.rules().port](std::string_view user) { return world_.scram(port, user); };
 }

@@ -8,19 +8,16 @@
 #include "broker/handlers/metrics.hpp"
 #include "broker/handlers/own_topics.hpp"
 #include "broker/handlers/parked.hpp"
+#include "broker/handlers/refusals.hpp"
 #include "broker/handlers/retry_after.hpp"
 #include "broker/handlers/words.hpp"
 #include "broker/log/log.hpp"
-#include "broker/log/sparing.hpp"
 #include "broker/shard/task.hpp"
 
 #include <fmt/core.h>
 
 namespace airmail::handlers {
 namespace {
-
-/// Lines a second about refusals, so that a client that keeps trying does not fill the disk.
-thread_local log::sparing refusals{20};
 
 /// Client ids become log fields and file names of tools: no control characters, 1 to 256 bytes (we promise 23).
 bool valid_client_id(std::string_view id) {

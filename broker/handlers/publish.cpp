@@ -8,15 +8,12 @@
 #include "broker/handlers/metrics.hpp"
 #include "broker/handlers/own_topics.hpp"
 #include "broker/handlers/parked.hpp"
+#include "broker/handlers/refusals.hpp"
 #include "broker/handlers/words.hpp"
 #include "broker/log/log.hpp"
-#include "broker/log/sparing.hpp"
 
 namespace airmail::handlers {
 namespace {
-
-/// Lines a second about refusals, so that a client that keeps trying does not fill the disk.
-thread_local log::sparing refusals{20};
 
 /// PUBACK or PUBREC with a code, and why in words when it is a refusal and they are wanted. [MQTT-3.1.2-29] [MQTT-3.4.2-2] [MQTT-3.5.2-2]
 void refuse_with(peer& to, codec::packet_type type, std::uint16_t id, codec::reason r) {

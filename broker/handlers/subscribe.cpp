@@ -6,20 +6,13 @@
 #include "broker/codec/within.hpp"
 #include "broker/handlers/metrics.hpp"
 #include "broker/handlers/pending_ack.hpp"
+#include "broker/handlers/refusals.hpp"
 #include "broker/handlers/words.hpp"
 #include "broker/log/log.hpp"
-#include "broker/log/sparing.hpp"
 
 #include <fmt/core.h>
 
 namespace airmail::handlers {
-namespace {
-
-/// Lines a second about refusals, so that a client that keeps trying does not fill the disk.
-thread_local log::sparing refusals{20};
-
-}
-
 bool mqtt::on_subscribe(peer& from, codec::frame const& f) {
     auto const p = codec::decode_subscribe(f.body, from.protocol);
     if (!p) return bad(from, p.error(), "SUBSCRIBE");
