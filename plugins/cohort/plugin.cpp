@@ -139,20 +139,24 @@ void cohort_plugin::open_pairs(study& s, sdk::instant now) {
     auto const fresh = ctx.sql("SELECT c.serial_no, d.model FROM campaign_devices c JOIN devices d ON d.tenant = 0 AND d.serial_no = c.serial_no WHERE c.campaign_id = ?1 AND c.stage IN ('probation','confirmed','inferred') "
                                "AND d.status <> 'offline' AND c.serial_no NOT IN (SELECT serial_no FROM cohort_devices WHERE campaign_id = ?1) LIMIT ?2",
                                {s.campaign_id, static_cast<std::int64_t>(std::min<std::size_t>(100, pairs_max - pairs_.size()))});
-    for (auto const& v : fresh) {
-        std::string const updated{text(v[0])};
+    std::map<std::string, std::vector<std::string>> by_model;
+    for (auto const& v : fresh) by_model[std::string{text(v[1])}].emplace_back(text(v[0]));
+    for (auto& [model, updated] : by_model) {
+        // All that wait are looked at once for a model, not once for each of its devices.
         auto const drawn = ctx.sql("SELECT c.serial_no FROM campaign_devices c JOIN devices d ON d.tenant = 0 AND d.serial_no = c.serial_no WHERE c.campaign_id = ?1 AND c.stage = 'waiting' AND c.live = 1 AND c.attempt = 1 "
-                                   "AND d.model = ?2 AND d.status = 'online' AND c.serial_no NOT IN (SELECT serial_no FROM cohort_devices WHERE campaign_id = ?1) ORDER BY random() LIMIT 1",
-                                   {s.campaign_id, std::string{text(v[1])}});
-        if (drawn.empty()) return;                                   // nobody is left to compare with
-        std::string const other{text(drawn[0][0])};
-        if (watched_.contains(updated) || watched_.contains(other)) continue;      // in another campaign's pair
-        ctx.sql("INSERT OR IGNORE INTO cohort_devices(campaign_id, serial_no) VALUES(?1, ?2), (?1, ?3)", {s.campaign_id, updated, other});
-        record blank;
-        for (auto const& [name, harm] : s.fields) blank.numbers[name];
-        watched_[updated] = blank, watched_[other] = blank;
-        pairs_.push_back({s.campaign_id, updated, other, now + s.window_ms});
+                                   "AND d.model = ?2 AND d.status = 'online' AND c.serial_no NOT IN (SELECT serial_no FROM cohort_devices WHERE campaign_id = ?1) ORDER BY random() LIMIT ?3",
+                                   {s.campaign_id, model, static_cast<std::int64_t>(updated.size())});
+        for (std::size_t i = 0; i < std::min(updated.size(), drawn.size()); ++i) pair_up(s, updated[i], std::string{text(drawn[i][0])}, now);
     }
+}
+
+void cohort_plugin::pair_up(study const& s, std::string const& updated, std::string const& other, sdk::instant now) {
+    if (watched_.contains(updated) || watched_.contains(other)) return;      // in another campaign's pair
+    ctx.sql("INSERT OR IGNORE INTO cohort_devices(campaign_id, serial_no) VALUES(?1, ?2), (?1, ?3)", {s.campaign_id, updated, other});
+    record blank;
+    for (auto const& [name, harm] : s.fields) blank.numbers[name];
+    watched_[updated] = blank, watched_[other] = blank;
+    pairs_.push_back({s.campaign_id, updated, other, now + s.window_ms});
 }
 
 /// A reconnect of the other device's own update would be held against it.

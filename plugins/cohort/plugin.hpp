@@ -53,6 +53,7 @@ private:
     study read(std::string const& campaign_id, std::string_view fields);
     void load();
     void open_pairs(study& s, sdk::instant now);
+    void pair_up(study const& s, std::string const& updated, std::string const& other, sdk::instant now);
     void settle(pair const& p);
     void judge(study& s, std::string const& measure, double updated, double other);
     void alarm(study& s, std::string const& measure);
