@@ -3,10 +3,10 @@
 swift_house.py DIRECTORY PROXY ACCOUNT CONTAINER OBJECT   ports; account test, user airmail, secret `testing`
 Ends its servers when it is ended. 77: Swift is not installed.
 """
+import ctypes
 import os
 import signal
 import sys
-import time
 
 try:
     from swift.common import utils
@@ -15,6 +15,7 @@ except ImportError:
     print("left out: Debian's swift is not installed (tools/setup --test)")
     sys.exit(77)
 
+parent = os.getppid()
 where, proxy, *backs = sys.argv[1:6]
 kinds = dict(zip(("account", "container", "object"), backs))
 
@@ -98,7 +99,9 @@ def end(*_):
 
 signal.signal(signal.SIGTERM, end)
 signal.signal(signal.SIGINT, end)
-parent = os.getppid()
-while os.getppid() == parent:        # nobody's servers outlive who started them
-    time.sleep(0.5)
-end()
+# Nobody's servers outlive who started them: the kernel tells us (PR_SET_PDEATHSIG) when that one is gone.
+ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+if os.getppid() != parent:
+    end()
+while True:
+    signal.pause()
