@@ -96,7 +96,8 @@ void open_uploads::load() {
             continue;
         }
         boost::system::error_code ec;
-        auto const v = json::parse(files::read_small_file(f.path().string(), files::secrecy::owner_only, 4096).value_or(std::string()), ec);
+        auto const row = files::read_small_file(f.path().string(), files::secrecy::owner_only, 4096);
+        auto const v = row ? json::parse(*row, ec) : json::value();
         auto const* o = ec ? nullptr : v.if_object();
         struct stat st {};
         bool const there = ::lstat(path_of(id).c_str(), &st) == 0 && S_ISREG(st.st_mode);

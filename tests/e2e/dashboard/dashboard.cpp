@@ -38,10 +38,17 @@ std::string member(outcome const& o, char const* key) {
     return m && m->is_string() ? std::string(m->get_string()) : std::string{};
 }
 
+/// Of the link in the log, which a thread of its own writes: whole once its line has ended.
 std::string setup_token(broker_process& d) {
-    auto const log = d.said();
-    auto at = log.find("/setup?token=");
-    return at == log.npos ? std::string{} : log.substr(at + 13, 64);
+    std::string token;
+    REQUIRE(eventually([&] {
+        auto const log = d.said();
+        auto const at = log.find("/setup?token=");
+        auto const end = at == log.npos ? at : log.find('\n', at);
+        if (end != log.npos) token = log.substr(at + 13, std::min<std::size_t>(64, end - at - 13));
+        return !token.empty();
+    }));
+    return token;
 }
 
 /// A broker with its first admin, started once.

@@ -151,7 +151,7 @@ TEST_CASE("object store: one that cannot be reached leaves the image with the br
     auto const firmware = h.upload("v1.1.0");
     REQUIRE(eventually([&] { return !state_of(h, firmware, "object_error").empty(); }, 60s));
     CHECK(state_of(h, firmware) == "waiting");
-    CHECK(h.broker.said().find("the embedded store gives it out") != std::string::npos);
+    CHECK(eventually([&] { return h.broker.said().find("the embedded store gives it out") != std::string::npos; }));
     CHECK(h.broker.control("GET", "/api/v1/alerts").text.find("object_store") != std::string::npos);
     listener a(h, "dev-a");
     start(h, "here", firmware, {"dev-a"});
