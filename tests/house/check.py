@@ -210,6 +210,13 @@ def sleeping(files, graph):
     return bad
 
 
+def log_read_at_once(files, graph):
+    """A thread of its own writes the log: the answer to a request may be here before its line."""
+    once = re.compile(r'\bCHECK(_MESSAGE)?\([\w.>-]+\bsaid\(\)\.find\([^)]*\) !=')
+    return [f'{path}:{n}: reads the log at once; says() waits for the line' for path, text in files.items() if path.startswith('tests/') and path.endswith(CODE)
+            for n, line in enumerate(text.split('\n'), 1) if once.search(line)]
+
+
 def readmes(files, graph):
     rooms = set()
     for path in graph:
@@ -331,7 +338,7 @@ def main():
     files = read_tree(root)
     graph = includes(files)
     failed = False
-    checks = [(c.__name__, c(files, graph)) for c in (arrows, written_from_the_root, cycles, pure, asio_is_linked, unfinished, sleeping, readmes, header_guards, metric_names)]
+    checks = [(c.__name__, c(files, graph)) for c in (arrows, written_from_the_root, cycles, pure, asio_is_linked, unfinished, sleeping, log_read_at_once, readmes, header_guards, metric_names)]
     rows = [tuple(line.split('\t')) for line in subprocess.run([tool, 'rows'], capture_output=True, text=True, check=True).stdout.splitlines()]
     checks += [('read_settings', read_settings(files, graph, rows)), ('setting_names', setting_names(files, graph, sample)), ('sample_file', sample_file(root, sample, '--update' in sys.argv)), ('other_samples', other_samples(root, tool))]
     for name, bad in checks:

@@ -44,6 +44,10 @@ class Checks(unittest.TestCase):
         self.assertTrue(look(check.sleeping, {'tests/behaviour/a.py': 'time.sleep(1)'}))
         self.assertFalse(look(check.sleeping, {'acl/a.cpp': 'usleep(1);'}))
 
+    def test_a_log_that_is_read_at_once_is_found(self):
+        self.assertTrue(look(check.log_read_at_once, {'tests/e2e/a.cpp': 'CHECK(d.said().find("x") != std::string::npos);'}))
+        self.assertFalse(look(check.log_read_at_once, {'tests/e2e/a.cpp': 'CHECK(d.says("x"));\nCHECK(d.said().find("secret") == std::string::npos);'}))
+
     def test_a_room_without_readme_is_found(self):
         self.assertTrue(look(check.readmes, {'broker/net/a.cpp': ''}))
         self.assertFalse(look(check.readmes, {'broker/net/a.cpp': '', 'broker/net/README.md': ''}))

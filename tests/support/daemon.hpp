@@ -97,6 +97,10 @@ public:
         out << in.rdbuf();
         return out.str();
     }
+    /// Waits for `words` in said(): a thread of its own writes the log, so an answer may be here before its line.
+    bool says(std::string_view words, std::chrono::seconds budget = std::chrono::seconds(20)) const {
+        return eventually([&] { return said().find(words) != std::string::npos; }, budget);
+    }
     std::uint16_t port() const { return plain_; }
     std::uint16_t tls_port() const { return tls_; }
     std::uint16_t https_port() const { return https_; }

@@ -112,8 +112,7 @@ TEST_CASE("a damaged record is named, skipped and counted; everything else is th
         REQUIRE(hits > 0);
     }
     up(d);
-    INFO(d.said());
-    CHECK(d.said().find("checksum") != std::string::npos);
+    CHECK_MESSAGE(d.says("checksum"), d.said());
     CHECK(d.get("/metrics").text.find("airmail_storage_records_damaged_total 1\n") != std::string::npos);
     blocking_client reader;
     connects(reader, plain_options(d, "reader"));

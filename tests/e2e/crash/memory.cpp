@@ -69,7 +69,7 @@ TEST_CASE("B28: under a control group's limit, a flood to readers that do not re
     }
     CHECK(d.alive());
     CHECK(eventually([&] { return shed || metric(d, "airmail_net_cut_total{cause=\"memory\"}") > 0; }, 10s));
-    CHECK(d.said().find("memory runs out") != std::string::npos);
+    CHECK(d.says("memory runs out"));
     stuck.clear();
     CHECK(eventually([&] { return metric(d, "airmail_net_memory_level") == 0; }));
     blocking_client again;

@@ -46,9 +46,9 @@ TEST_CASE("a knob on the C++ device's own page reaches the registry, and a desir
     house h;
     auto const d = start_device(h, "cpp", "panel", h.bundle("panel"));
     REQUIRE(eventually([&] { return h.online("panel"); }, 30s));
-    auto const said = d->said();
-    auto const at = said.find("http://127.0.0.1:");
-    REQUIRE(at != said.npos);
+    std::string said;
+    std::size_t at = 0;
+    REQUIRE(eventually([&] { return said = d->said(), at = said.find("http://127.0.0.1:"), at != said.npos && said.find('\n', at) != said.npos; }));
     auto const page = said.substr(at, said.find('\n', at) - at);
     CHECK(broker_process::curl({page, "-d", "interval=15"}).code == 200);
     CHECK(broker_process::curl({page, "-H", "Origin: http://elsewhere.example", "-d", "interval=99"}).code == 400);

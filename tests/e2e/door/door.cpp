@@ -84,11 +84,11 @@ TEST_CASE("A15: a server name with control characters opens no other door and wr
         o.server_name = name;
         blocking_client c;
         (void)c.connect(o);   // served or refused; the name decides nothing
-        CHECK(d.said().find(name) == std::string::npos);
-        CHECK(d.said().find("forged") == std::string::npos);
     }
     blocking_client c;
     connects(c, device_options(d, "sn-1"));
+    CHECK(d.stop() == 0);   // the log is whole
+    for (std::string const word : {"forged", "\x1b", "\xe2\x80\xae"}) CHECK_MESSAGE(d.said().find(word) == std::string::npos, d.said());
 }
 
 TEST_CASE("D16: with a clock that was never set nobody comes in by mistake, the log says why, and nothing is lost when it is set") {
@@ -106,8 +106,8 @@ TEST_CASE("D16: with a clock that was never set nobody comes in by mistake, the 
     up(d);
     blocking_client c;
     CHECK_FALSE(c.connect(device_options(d, "sn-1")).has_value());
-    CHECK(eventually([&] { return d.said().find("the clock is before the server's certificate") != std::string::npos; }));
-    CHECK(eventually([&] { return d.said().find("certificate is not yet valid") != std::string::npos; }));
+    CHECK(d.says("the clock is before the server's certificate"));
+    CHECK(d.says("certificate is not yet valid"));
     CHECK(d.stop() == 0);
     d.run_under({});
     up(d);

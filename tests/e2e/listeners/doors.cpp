@@ -28,7 +28,7 @@ std::string ssl_of(std::string const& name, char client = 7, char verify = 0) {
     return tlv(0x20, std::string{client, 0, 0, 0, verify} + tlv(0x22, name));
 }
 bool says(broker_process const& d, std::string const& words) {
-    return eventually([&] { return d.said().find(words) != std::string::npos; });
+    return d.says(words);
 }
 
 }

@@ -29,7 +29,7 @@ TEST_CASE("log_dest: several files and streams get the same lines; none gets non
     CHECK(d.stop() == 0);
     CHECK(text_of(d.dir() / "a.log") == text_of(d.dir() / "b.log"));
     CHECK(text_of(d.dir() / "a.log").find("info broker: airmaild is up") != std::string::npos);
-    CHECK(d.said().find("info broker: airmaild is up") != std::string::npos);
+    CHECK(d.says("info broker: airmaild is up"));
     d.configure("log_dest none\nlistener {plain} 127.0.0.1\nallow_anonymous true\n");
     up(d);
     CHECK(d.stop() == 0);

@@ -13,7 +13,7 @@ std::string text_of(std::string const& path) {
     return out.str();
 }
 bool says(broker_process const& d, std::string const& words) {
-    return eventually([&] { return d.said().find(words) != std::string::npos; });
+    return d.says(words);
 }
 
 }
