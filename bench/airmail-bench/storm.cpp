@@ -105,16 +105,19 @@ figures storm_mtls(bench_run& r) {
     latencies calm;
     {
         swarm first;
+        first.comes_back = true;
         steady = arrive(r, first, 64);
         calm = others.take();
     }   // all gone at once, by reset
     swarm second;
+    second.comes_back = true;
     meter m(r.broker);
     double const storm = arrive(r, second, 0), cpu = m.broker_cpu();
     auto wild = others.take();
     return {{"connects per second, 64 at once", steady},
             {"connects per second, all at once", storm},
             {"all at once / 64 at once", storm / steady, false},
+            {"turned away and come back, all at once", static_cast<double>(second.turned_away)},
             {"broker CPU ms per connect", cpu * 1e3 / static_cast<double>(r.sizes.idle_mtls)},
             {"PING p99 ms, 64 at once", calm.microseconds(0.99) / 1e3},
             {"PING p99 ms, all at once", wild.microseconds(0.99) / 1e3},

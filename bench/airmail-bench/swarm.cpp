@@ -17,7 +17,6 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -46,40 +45,43 @@ byte_view payload_of(byte_view body, std::uint8_t qos, codec::version v, std::ui
 swarm::swarm(codec::version v) : version_(v), epoll_(::epoll_create1(EPOLL_CLOEXEC)), room_(read_size) {}
 
 swarm::~swarm() {
-    for (auto& p : peers_) {
-        if (p->ssl) SSL_free(p->ssl);
-        // RST: thousands of ports in TIME_WAIT would be the next round's trouble.
-        linger const now{1, 0};
-        ::setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-        ::close(p->fd);
-    }
+    for (auto& p : peers_) hang_up(*p);
     ::close(epoll_);
 }
 
 peer& swarm::open(connect_options const& o) {
     auto p = std::make_unique<peer>();
     p->index = static_cast<std::uint32_t>(peers_.size());
-    p->fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (p->fd < 0) throw failure(fmt::format("socket: {} (raise the descriptor limit?)", std::strerror(errno)));
+    p->how = o;
+    ++awaited_;
+    peers_.push_back(std::move(p));
+    dial(*peers_.back());
+    return *peers_.back();
+}
+
+/// Without waiting: a full backlog must not hold up the others.
+void swarm::dial(peer& p) {
+    auto const& o = p.how;
+    p.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (p.fd < 0) throw failure(fmt::format("socket: {} (raise the descriptor limit?)", std::strerror(errno)));
     sockaddr_in a{};
     a.sin_family = AF_INET;
     a.sin_port = htons(o.port);
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::connect(p->fd, reinterpret_cast<sockaddr const*>(&a), sizeof a) != 0) throw failure(fmt::format("connect: {}", std::strerror(errno)));
+    if (::connect(p.fd, reinterpret_cast<sockaddr const*>(&a), sizeof a) != 0 && errno != EINPROGRESS) throw failure(fmt::format("connect: {}", std::strerror(errno)));
     int const on = 1;
-    ::setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    ::ioctl(p->fd, FIONBIO, &on);
+    ::setsockopt(p.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (o.tls) {
-        p->ssl = SSL_new(o.tls);
-        SSL_use_certificate(p->ssl, o.identity.certificate);
-        SSL_use_PrivateKey(p->ssl, o.identity.key);
-        SSL_set_fd(p->ssl, p->fd);
-        SSL_set_connect_state(p->ssl);
+        p.ssl = SSL_new(o.tls);
+        SSL_use_certificate(p.ssl, o.identity.certificate);
+        SSL_use_PrivateKey(p.ssl, o.identity.key);
+        SSL_set_fd(p.ssl, p.fd);
+        SSL_set_connect_state(p.ssl);
     }
     epoll_event e{};
     e.events = EPOLLIN;
-    e.data.ptr = p.get();
-    ::epoll_ctl(epoll_, EPOLL_CTL_ADD, p->fd, &e);
+    e.data.ptr = &p;
+    ::epoll_ctl(epoll_, EPOLL_CTL_ADD, p.fd, &e);
     codec::connect_view c;
     c.protocol = version_;
     c.clean_start = o.clean;
@@ -90,12 +92,38 @@ peer& swarm::open(connect_options const& o) {
         c.props.session_expiry = 86400;
         c.props.add(codec::prop::session_expiry);
     }
-    codec::encode(p->out, c);
-    ++awaited_;
-    peers_.push_back(std::move(p));
-    auto& made = *peers_.back();
-    mark(made);
-    return made;
+    codec::encode(p.out, c);
+    mark(p);
+}
+
+void swarm::hang_up(peer& p) {
+    if (p.ssl) SSL_free(p.ssl);
+    p.ssl = nullptr;
+    if (p.fd < 0) return;
+    // RST: thousands of ports in TIME_WAIT would be the next round's trouble.
+    linger const now{1, 0};
+    ::setsockopt(p.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    ::close(p.fd);
+    p.fd = -1;
+}
+
+void swarm::lost(peer& p, std::string const& words) {
+    if (!comes_back || p.ready) throw failure(words);
+    hang_up(p);
+    p.out.clear(), p.rest.clear();
+    p.sent = 0, p.waits_to_write = false;
+    ++turned_away;
+    p.back_at = clock::now() + std::chrono::milliseconds(1000 + p.index * 2654435761u % 1000);
+    away_.push_back(&p);
+}
+
+void swarm::dial_again() {
+    auto const now = clock::now();
+    std::erase_if(away_, [&](peer* p) {
+        if (p->back_at > now) return false;
+        dial(*p);
+        return true;
+    });
 }
 
 void swarm::subscribe(peer& p, std::string_view filter, std::uint8_t qos) {
@@ -145,7 +173,7 @@ void swarm::mark(peer& p) {
 void swarm::flush() {
     for (std::size_t i = 0; i < dirty_.size(); ++i) {
         dirty_[i]->dirty = false;
-        write(*dirty_[i]);
+        if (dirty_[i]->fd >= 0) write(*dirty_[i]);
     }
     dirty_.clear();
 }
@@ -165,7 +193,7 @@ long swarm::put(peer& p, std::uint8_t const* data, std::size_t size) {
 void swarm::write(peer& p) {
     while (p.sent < p.out.size()) {
         auto const n = put(p, p.out.data() + p.sent, p.out.size() - p.sent);
-        if (n == ended) throw failure(fmt::format("client {} lost while writing: {}", p.index, std::strerror(errno)));
+        if (n == ended) return lost(p, fmt::format("client {} lost while writing: {}", p.index, std::strerror(errno)));
         if (n == again) {
             if (!p.ssl || SSL_want_write(p.ssl)) watch(p, true);
             return;
@@ -206,7 +234,7 @@ void swarm::read(peer& p) {
     do {
         auto const n = fill(p);
         if (n == again) return;
-        if (n == ended) throw failure(fmt::format("client {} was disconnected by the broker", p.index));
+        if (n == ended) return lost(p, fmt::format("client {} was disconnected by the broker", p.index));
         byte_view const got{room_.data(), static_cast<std::size_t>(n)};
         if (p.rest.empty()) {
             auto const used = take(p, got);
@@ -248,7 +276,7 @@ void swarm::packet(peer& p, codec::packet_type type, std::uint8_t flags, byte_vi
         if (on_puback) on_puback(p, ack->packet_id);
     } else if (type == packet_type::connack) {
         auto const ack = codec::decode_connack(body, version_);
-        if (!ack || ack->code != codec::reason::success) throw failure(fmt::format("client {}: CONNECT was refused", p.index));
+        if (!ack || ack->code != codec::reason::success) throw failure(fmt::format("client {}: CONNECT was refused", p.index));   // a busy broker cuts; this one means it
         p.ready = true;
         --awaited_;
     } else if (type == packet_type::suback) {
@@ -261,6 +289,7 @@ void swarm::packet(peer& p, codec::packet_type type, std::uint8_t flags, byte_vi
 }
 
 void swarm::turn(std::chrono::nanoseconds wait) {
+    dial_again();
     flush();
     epoll_event ready[512];
     timespec const t{wait.count() / 1'000'000'000, wait.count() % 1'000'000'000};
@@ -268,7 +297,7 @@ void swarm::turn(std::chrono::nanoseconds wait) {
     for (int i = 0; i < n; ++i) {
         auto& p = *static_cast<peer*>(ready[i].data.ptr);
         if (ready[i].events & EPOLLOUT) mark(p);
-        if (ready[i].events & ~EPOLLOUT) read(p);
+        if (p.fd >= 0 && ready[i].events & ~EPOLLOUT) read(p);
     }
     flush();
 }

@@ -13,6 +13,21 @@
 
 namespace airmail::bench {
 
+/// The certificate of one TLS client.
+struct tls_identity {
+    X509* certificate = nullptr;           // borrowed while the swarm lives
+    EVP_PKEY* key = nullptr;
+};
+
+struct connect_options {
+    std::uint16_t port = 0;
+    std::string client_id, user_name;
+    bool clean = true;
+    std::uint16_t keep_alive = 600;        // seconds
+    SSL_CTX* tls = nullptr;                // null = plain
+    tls_identity identity;
+};
+
 /// One client. `index` is its place in the swarm and tells scenarios who speaks.
 struct peer {
     int fd = -1;
@@ -25,21 +40,8 @@ struct peer {
     bytes out;                             // not yet written
     std::size_t sent = 0;                  // of `out`
     bytes rest;                            // an unfinished packet
-};
-
-/// The certificate of one TLS client.
-struct tls_identity {
-    X509* certificate = nullptr;           // borrowed for the call
-    EVP_PKEY* key = nullptr;
-};
-
-struct connect_options {
-    std::uint16_t port = 0;
-    std::string client_id, user_name;
-    bool clean = true;
-    std::uint16_t keep_alive = 600;        // seconds
-    SSL_CTX* tls = nullptr;                // null = plain
-    tls_identity identity;
+    connect_options how;
+    std::chrono::steady_clock::time_point back_at{};   // when a turned away client tries again; 0 = it was not
 };
 
 /// Owned by: the scenario. Throws failure when a connection is refused or lost: a figure with holes is no figure.
@@ -56,6 +58,9 @@ public:
     std::function<void(peer&, byte_view payload)> on_publish;
     /// Called for each PUBACK.
     std::function<void(peer&, std::uint16_t packet_id)> on_puback;
+    /// A client that is cut before its CONNACK comes back after one to two seconds, as devices do, and is counted; else it is a failure.
+    bool comes_back = false;
+    std::size_t turned_away = 0;
 
     /// Opens one more connection and sends CONNECT; the answer comes with settle().
     peer& open(connect_options const& o);
@@ -77,6 +82,11 @@ public:
     std::size_t size() const { return peers_.size(); }
 
 private:
+    void dial(peer& p);
+    void hang_up(peer& p);
+    /// Comes back later, or throws `words`.
+    void lost(peer& p, std::string const& words);
+    void dial_again();
     void mark(peer& p);
     void write(peer& p);
     void read(peer& p);
@@ -89,7 +99,7 @@ private:
     codec::version version_;
     int epoll_ = -1;
     std::vector<std::unique_ptr<peer>> peers_;
-    std::vector<peer*> dirty_;
+    std::vector<peer*> dirty_, away_;
     bytes room_;
     std::size_t awaited_ = 0;              // CONNACKs and SUBACKs still to come
 };
