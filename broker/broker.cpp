@@ -2,6 +2,7 @@
 
 #include "broker/house.hpp"
 #include "broker/config/reload.hpp"
+#include "broker/disk_room.hpp"
 #include "broker/handlers/operate.hpp"
 #include "broker/listeners.hpp"
 #include "broker/log/log.hpp"
@@ -88,6 +89,7 @@ std::vector<std::string> broker::reload(config::config const& fresh) {
         said.push_back(done ? std::string("reload: HTTPS certificate read again") : "reload: HTTPS certificate refused, the running one stays: " + done.error().text);
     }
     for (auto const& line : h.bridges->apply(fresh)) said.push_back("reload: " + line);
+    if (h.disk) h.disk->set(disk_limits_of(fresh));
     h.world.publish_revoked_wills = fresh.text("device_revoked_will") == "publish";
     if (h.network) {
         h.network->doors().set(admission_of(fresh));
