@@ -3,6 +3,7 @@
 #include "broker/addresses.hpp"
 #include "broker/backup.hpp"
 #include "broker/config/limits.hpp"
+#include "broker/config/value.hpp"
 #include "broker/disk_room.hpp"
 #include "broker/handlers/queue_bound.hpp"
 #include "broker/house.hpp"
@@ -116,6 +117,15 @@ std::string broker::house::option(std::string_view plugin, std::string_view key)
     return config::find(key) ? settings.as_written(key) : std::string{};
 }
 
+namespace {
+
+bool asks_inline(config::plugin_block const& p) {
+    auto const written = p.options.find("plugin_inline");
+    return written != p.options.end() && config::to_flag(written->second).value_or(false);   // checked when it was read
+}
+
+}
+
 void broker::house::seat_plugins() {
     host::host_options o;
     o.database = directory + "/registry.db";
@@ -140,7 +150,8 @@ void broker::house::seat_plugins() {
             if (asked) plugins->add(table);
         }
         for (auto const& p : settings.plugins())
-            if (p.is_path()) plugins->add_file(p.name);
+            if (p.is_path()) plugins->add_file(p.name, asks_inline(p));
+            else if (asks_inline(p)) log::warn("config", {}, "{}:{}: plugin_inline has no effect on {}: it is for shared objects that decide logins", p.file, p.line, p.name);
         plugins->prepare();
     } catch (host::refusal const& e) {
         throw startup_error(78, e.what());
