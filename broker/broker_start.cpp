@@ -12,6 +12,7 @@
 #include "broker/rules.hpp"
 #include "broker/version.hpp"
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <cerrno>
 #include <cstring>
@@ -235,6 +236,20 @@ void broker::house::open_doors() {
             if (first) bound.push_back({l.name(), l.unix_path.empty() ? address : l.unix_path, (*opened)->port()}), options.port = (*opened)->port();
         }
     }
+}
+
+/// What $CONTROL/broker/v1 tells.
+void broker::house::describe_control() {
+    std::vector<std::string> ids;
+    for (auto const& l : plugins->lanes())
+        for (auto const& i : l->seats()) ids.push_back(i->id);
+    std::vector<control_api::listener> rows;
+    for (auto const& l : settings.listeners()) {
+        auto const at = std::find_if(bound.begin(), bound.end(), [&](auto const& b) { return b.name == l.name(); });
+        rows.push_back({at == bound.end() ? l.port : at->port, std::string(l.protocol()), l.address, l.unix_path, l.tls()});
+    }
+    plugin_gate->tells({std::move(ids), std::move(rows)});
+    plugin_gate->serve_control(settings.flag("enable_control_api"));
 }
 
 void broker::house::open_copies() {

@@ -36,6 +36,7 @@ struct broker::house {
     void seat_plugins();
     void load_access();
     void open_doors();
+    void describe_control();
     void open_copies();
     void open_http();
     void open_web();
