@@ -21,6 +21,7 @@
 #include <fmt/core.h>
 #include <map>
 #include <pthread.h>
+#include <sstream>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -138,7 +139,10 @@ void broker::house::seat_plugins() {
     o.option = [this](std::string_view plugin, std::string_view key) { return option(plugin, key); };
     for (auto const& p : settings.plugins())
         for (auto const& [name, value] : p.options)
-            if (name == "plugin_refuse_grant") o.refused_grants.push_back(p.name + " " + value);
+            if (name == "plugin_refuse_grant") {
+                std::istringstream lines(value);   // one for each time it was written
+                for (std::string one; std::getline(lines, one);) o.refused_grants.push_back(p.name + " " + one);
+            }
     plugins = std::make_unique<host::plugin_host>(std::move(o), *out, store.get());
     bool devices = false;
     for (auto const& l : settings.listeners()) devices |= l.device();

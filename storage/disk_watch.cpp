@@ -123,6 +123,8 @@ void disk_watch::mind_reserve(disk_limits const& l) {
 
 void disk_watch::hold(std::uint64_t reserve) {
     std::lock_guard held{lock_};
+    seen_.free += seen_.reserve;   // what was seen was seen before
+    seen_.free -= std::min(seen_.free, reserve);
     seen_.reserve = reserve;
 }
 

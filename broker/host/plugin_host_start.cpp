@@ -82,10 +82,11 @@ void plugin_host::register_grants(instance& i) {
 }
 
 void plugin_host::apply_refusals() {
+    auto const from = [this](grant const& g) { return (*std::find_if(order_.begin(), order_.end(), [&](auto* i) { return i->id == g.plugin; }))->where; };
     for (auto const& refused : env_.options.refused_grants) {
         bool found = false;
         for (auto& g : grants_)
-            if (refused == describe(g) || refused == g.plugin + " " + describe(g)) g.refused = found = true;
+            if (refused == describe(g) || refused == g.plugin + " " + describe(g) || refused == from(g) + " " + describe(g)) g.refused = found = true;
         if (found) continue;
         std::string have;
         for (auto const& g : grants_) have += "\n  " + g.plugin + " " + describe(g);

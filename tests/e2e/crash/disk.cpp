@@ -202,7 +202,12 @@ TEST_CASE("F01: limit_disk_refuse, limit_disk_readonly and limit_disk_reserve: l
         return *r;
     };
     auto const level = [&](int l) { return eventually([&] { return (void)owed(), metric(d, "airmail_storage_disk_level") == l; }); };
+    auto const upload = [&](std::uint64_t bytes) { return d.control("POST", "/api/v1/firmware/uploads", R"({"name":"x","size_bytes":)" + std::to_string(bytes) + "}"); };
     for (int i = 0; i < 20; ++i) REQUIRE(owed() == reason::success);
+    CHECK(upload(1'000).code == 201);
+    auto const too_large = upload(63'000'000);   // there is room for it, and it would leave less than 10 %
+    CHECK(too_large.code == 507);
+    CHECK_MESSAGE(too_large.text.find("http.disk_low") != std::string::npos, too_large.text);
 
     disk.leave(70);   // 7 %
     REQUIRE(level(1));
@@ -219,6 +224,9 @@ TEST_CASE("F01: limit_disk_refuse, limit_disk_readonly and limit_disk_reserve: l
     CHECK(unready.code == 503);
     CHECK(unready.text.find("store: room for ") != std::string::npos);
     CHECK(unready.text.find("limit_disk_refuse 10%") != std::string::npos);
+    CHECK(upload(999).code == 507);
+    CHECK(d.control("POST", "/api/v1/firmware", "all of it at once").code == 507);
+    CHECK(eventually([&] { return d.control("GET", "/api/v1/alerts").text.find("disk_low") != std::string::npos; }));
     CHECK(metric(d, "airmail_storage_failing_stores") == 1);
     CHECK(metric(d, "airmail_storage_disk_refused_total") > 0);
     CHECK(metric(d, "airmail_storage_syncs_failed_total") == 0);   // nothing failed: it was not tried
