@@ -2,6 +2,7 @@
 
 #include "broker/house.hpp"
 #include "broker/config/reload.hpp"
+#include "broker/disk_room.hpp"
 #include "broker/handlers/operate.hpp"
 #include "broker/listeners.hpp"
 #include "broker/log/log.hpp"
@@ -34,6 +35,7 @@ void broker::start() {
         house_->seat_plugins();
         house_->load_access();
         house_->open_doors();
+        house_->describe_control();
         house_->open_copies();
         house_->open_http();
         house_->run();
@@ -88,6 +90,8 @@ std::vector<std::string> broker::reload(config::config const& fresh) {
         said.push_back(done ? std::string("reload: HTTPS certificate read again") : "reload: HTTPS certificate refused, the running one stays: " + done.error().text);
     }
     for (auto const& line : h.bridges->apply(fresh)) said.push_back("reload: " + line);
+    if (h.plugin_gate) h.plugin_gate->serve_control(fresh.flag("enable_control_api"));
+    if (h.disk) h.disk->set(disk_limits_of(fresh));
     h.world.publish_revoked_wills = fresh.text("device_revoked_will") == "publish";
     if (h.network) {
         h.network->doors().set(admission_of(fresh));

@@ -3,6 +3,8 @@
 #include "broker/addresses.hpp"
 #include "broker/backup.hpp"
 #include "broker/config/limits.hpp"
+#include "broker/config/value.hpp"
+#include "broker/disk_room.hpp"
 #include "broker/handlers/queue_bound.hpp"
 #include "broker/house.hpp"
 #include "broker/listeners.hpp"
@@ -10,6 +12,8 @@
 #include "broker/rules.hpp"
 #include "broker/version.hpp"
 
+#include <algorithm>
+#include <boost/json/serialize.hpp>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -17,6 +21,7 @@
 #include <fmt/core.h>
 #include <map>
 #include <pthread.h>
+#include <sstream>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -68,7 +73,11 @@ void broker::house::open_store() {
     o.in_memory = off || settings.text("store_durability") == "memory";
     o.wall_ms = wall_ms;
     std::string why;
-    auto opened = storage::store::open(o, kept.callbacks(), why);
+    if (!o.in_memory) {
+        disk.emplace(directory, disk_limits_of(settings));
+        speak(*disk, [this](std::string_view severity, std::string const& text) { raise_alert(severity, severity == "critical" ? "disk_full" : "disk_low", text); });
+    }
+    auto opened = disk ? storage::open_watched(o, kept.callbacks(), *disk, why) : storage::store::open(o, kept.callbacks(), why);
     if (!opened) throw startup_error(code_of(opened.error()), fmt::format("cannot open {}: {}{}", o.directory, why.empty() ? opened.error().message() : why, ""));
     store = std::move(*opened);
     for (auto const& line : store->damaged()) log::error("storage", {}, "{}", line);
@@ -110,6 +119,15 @@ std::string broker::house::option(std::string_view plugin, std::string_view key)
     return config::find(key) ? settings.as_written(key) : std::string{};
 }
 
+namespace {
+
+bool asks_inline(config::plugin_block const& p) {
+    auto const written = p.options.find("plugin_inline");
+    return written != p.options.end() && config::to_flag(written->second).value_or(false);   // checked when it was read
+}
+
+}
+
 void broker::house::seat_plugins() {
     host::host_options o;
     o.database = directory + "/registry.db";
@@ -121,7 +139,10 @@ void broker::house::seat_plugins() {
     o.option = [this](std::string_view plugin, std::string_view key) { return option(plugin, key); };
     for (auto const& p : settings.plugins())
         for (auto const& [name, value] : p.options)
-            if (name == "plugin_refuse_grant") o.refused_grants.push_back(p.name + " " + value);
+            if (name == "plugin_refuse_grant") {
+                std::istringstream lines(value);   // one for each time it was written
+                for (std::string one; std::getline(lines, one);) o.refused_grants.push_back(p.name + " " + one);
+            }
     plugins = std::make_unique<host::plugin_host>(std::move(o), *out, store.get());
     bool devices = false;
     for (auto const& l : settings.listeners()) devices |= l.device();
@@ -134,7 +155,8 @@ void broker::house::seat_plugins() {
             if (asked) plugins->add(table);
         }
         for (auto const& p : settings.plugins())
-            if (p.is_path()) plugins->add_file(p.name);
+            if (p.is_path()) plugins->add_file(p.name, asks_inline(p));
+            else if (asks_inline(p)) log::warn("config", {}, "{}:{}: plugin_inline has no effect on {}: it is for shared objects that decide logins", p.file, p.line, p.name);
         plugins->prepare();
     } catch (host::refusal const& e) {
         throw startup_error(78, e.what());
@@ -220,6 +242,20 @@ void broker::house::open_doors() {
     }
 }
 
+/// What $CONTROL/broker/v1 tells.
+void broker::house::describe_control() {
+    std::vector<std::string> ids;
+    for (auto const& l : plugins->lanes())
+        for (auto const& i : l->seats()) ids.push_back(i->id);
+    std::vector<control_api::listener> rows;
+    for (auto const& l : settings.listeners()) {
+        auto const at = std::find_if(bound.begin(), bound.end(), [&](auto const& b) { return b.name == l.name(); });
+        rows.push_back({at == bound.end() ? l.port : at->port, std::string(l.protocol()), l.address, l.unix_path, l.tls()});
+    }
+    plugin_gate->tells({std::move(ids), std::move(rows)});
+    plugin_gate->serve_control(settings.flag("enable_control_api"));
+}
+
 void broker::house::open_copies() {
     if (!plugins->lanes().empty()) copies = std::make_unique<replication>(settings, directory + "/registry.db", *plugins, wall_ms);
     else if (!settings.text("replicate_postgres").empty() || !settings.text("replicate_redis").empty())
@@ -238,10 +274,11 @@ void broker::house::open_http() {
     own_paths = std::make_unique<house_paths>(directory + "/registry.db", world, std::move(s));
     // Without HTTPS nobody could reach the page: then there is none, and the control socket has REST alone.
     bool const paged = web && !settings.text("http_certfile").empty() && settings.number("http_port") != 0;
+    auto const too_low = [this](std::uint64_t bytes) { return disk ? disk->too_low_for(bytes) : std::string(); };
     auto const life = std::chrono::duration_cast<std::chrono::milliseconds>(settings.duration("http_upload_expiry")).count();
-    uploads = std::make_unique<open_uploads>(directory + "/uploads", open_uploads::bounds{static_cast<std::size_t>(settings.number("http_uploads_max")), settings.size("http_upload_max"), settings.size("http_uploads_size"), life}, wall_ms);
+    uploads = std::make_unique<open_uploads>(directory + "/uploads", open_uploads::bounds{static_cast<std::size_t>(settings.number("http_uploads_max")), settings.size("http_upload_max"), settings.size("http_uploads_size"), life, too_low}, wall_ms);
     rest::parts parts{*plugins, *own_paths, *images, *uploads, settings.size("http_upload_max"), [this] { return not_ready(); }, [this] { return degraded(); }, paged ? web.get() : nullptr,
-                      [this](std::function<void()> f) { http->run(std::move(f)); }};
+                      [this](std::function<void()> f) { http->run(std::move(f)); }, too_low};
     api = std::make_unique<rest>(std::move(parts));
     admin::http_limits limits;
     limits.upload_bytes_max = settings.size("http_upload_max");
@@ -305,7 +342,7 @@ void broker::house::run() {
     bridges = std::make_unique<bridge::bridges>(world, bridge::rules_of(settings));
     for (auto const& line : bridges->apply(settings)) log::info("bridge", {}, "{}", line);
     network->start();
-    system = std::make_unique<system_topics>(world, std::chrono::seconds(settings.number("sys_interval")), wall_ms);
+    system = std::make_unique<system_topics>(world, std::chrono::seconds(settings.number("sys_interval")), wall_ms, disk ? &*disk : nullptr);
     system->start();
     for (std::size_t i = 0; i < shards.size(); ++i)
         threads.emplace_back([s = shards[i].get(), i] {
@@ -323,8 +360,9 @@ void broker::house::run() {
     probes.emplace_back(kind::counter, "airmail_storage_commits_total", "Transactions committed and synced by the hot store.", stat(&st::commits));
     probes.emplace_back(kind::counter, "airmail_storage_changes_total", "Changes stored.", stat(&st::changes));
     probes.emplace_back(kind::counter, "airmail_storage_syncs_failed_total", "Commits that failed; nothing of them was acknowledged.", stat(&st::syncs_failed));
-    probes.emplace_back(kind::gauge, "airmail_storage_failing_stores", "1 while the hot store refuses (full, failing disk) and acknowledgements carry 0x97, else 0.",
-                        [s = store.get()] { return s->trouble().empty() ? 0.0 : 1.0; });
+    probes.emplace_back(kind::gauge, "airmail_storage_failing_stores", "1 while the hot store refuses (full, failing disk, little room) and acknowledgements carry 0x97, else 0.",
+                        [this] { return store->trouble().empty() && (!disk || disk->level() == storage::disk_level::plenty) ? 0.0 : 1.0; });
+    if (disk) measure(*disk, probes);
     probes.emplace_back(kind::counter, "airmail_storage_records_damaged_total", "Records skipped because their checksum or form was wrong.", stat(&st::records_damaged));
     probes.emplace_back(kind::counter, "airmail_storage_records_cleaned_total", "Superseded records removed by the cleaner.", stat(&st::cleaned));
     probes.emplace_back(kind::gauge, "airmail_storage_used_bytes", "Bytes of the hot store in use.", stat(&st::bytes_used));
@@ -353,11 +391,17 @@ void broker::house::run() {
     log::info("broker", {{"version", version}, {"shards", shards.size()}}, "airmaild is up");
 }
 
+void broker::house::raise_alert(std::string_view severity, std::string_view kind, std::string_view text) {
+    if (!serving) return;
+    plugins->call("alert.raise", boost::json::serialize(boost::json::object{{"severity", std::string(severity)}, {"kind", std::string(kind)}, {"text", std::string(text)}}), {"broker", "admin", {}, {}, 0}, [](int, std::string) {});
+}
+
 std::string broker::house::not_ready() const {
     std::string why;
     if (!serving) why += "starting\n";
     if (draining) why += "draining\n";
     if (auto const t = store->trouble(); !t.empty()) why += "store: " + t + "\n";
+    if (auto const t = disk ? disk->trouble() : std::string(); !t.empty()) why += "store: " + t + "\n";
     if (auto const t = plugins->trouble(); !t.empty()) why += t + "\n";
     if (!missing_keys.empty()) why += "firmware: " + missing_keys + "\n";
     return why;

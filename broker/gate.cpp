@@ -22,20 +22,29 @@ void gate::on_session(handlers::session_event const& e) {
     host_.post(std::move(out));
 }
 
-codec::reason gate::before_publish(session::session const& from, std::string_view topic, codec::publish_view const&) {
+codec::reason gate::before_publish(session::session const& from, std::string_view topic, codec::publish_view const& p) {
     if (!topic.starts_with("$CONTROL/") || topic.ends_with("/response")) return codec::reason::success;
+    if (topic == control_api::topic && control_ && serves_control_.load(std::memory_order_relaxed)) {
+        say(control_api::response_topic, control_->answer(as_text(p.payload)));
+        return codec::reason::no_matching_subscribers;   // it was for us
+    }
     // mosquitto_ctrl waits for an answer on TOPIC/response: silence would look like a broker that hangs.
     log::warn("broker", {{"id", from.name()}, {"client_id", from.client_id()}, {"topic", topic}}, "a $CONTROL request was refused: users and rules are files here");
-    std::string const where = std::string{topic} + "/response";
-    constexpr std::string_view words =
-        R"({"responses":[{"command":"","error":"Airmail does not serve $CONTROL: users and rules are in password_file and acl_file (airmailctl migrate mosquitto makes them), and take effect with SIGHUP"}]})";
+    if (topic == control_api::topic)
+        say(control_api::response_topic, R"({"responses":[{"command":"","error":"Airmail answers $CONTROL/broker/v1 only with enable_control_api true"}]})");
+    else
+        say(std::string{topic} + "/response",
+            R"({"responses":[{"command":"","error":"Airmail does not serve $CONTROL: users and rules are in password_file and acl_file (airmailctl migrate mosquitto makes them), and take effect with SIGHUP"}]})");
+    return codec::reason::not_authorized;
+}
+
+void gate::say(std::string_view topic, std::string_view words) {
     storage::message_fields f;
     f.qos = 1;
-    f.topic = where;
+    f.topic = topic;
     f.payload = as_bytes(words);
     f.received_at_ms = world_.store->now_ms();
     handlers::publish(world_, storage::message::make(f));
-    return codec::reason::not_authorized;
 }
 
 bool gate::authenticate(handlers::login const& l, handlers::login_done done) {

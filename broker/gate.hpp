@@ -1,10 +1,14 @@
 #pragma once
 // Joins the handlers to the plugin host: topics to lanes, presence to session events, logins to on_connect. And answers
-// requests to Mosquitto's control topics, which nobody serves here.
+// requests to Mosquitto's control topics: $CONTROL/broker/v1 when enable_control_api asks for it, the others with a refusal.
 
+#include "broker/control_api.hpp"
 #include "broker/handlers/plugin_gate.hpp"
 #include "broker/handlers/world.hpp"
 #include "broker/host/plugin_host.hpp"
+
+#include <atomic>
+#include <optional>
 
 namespace airmail {
 
@@ -21,9 +25,18 @@ public:
     codec::reason before_publish(session::session const& from, std::string_view topic, codec::publish_view const& p) override;
     bool authenticate(handlers::login const& l, handlers::login_done done) override;
 
+    /// What $CONTROL/broker/v1 tells; before the shards run.
+    void tells(control_api a) { control_.emplace(std::move(a)); }
+    /// Whether it answers at all. Any thread.
+    void serve_control(bool on) { serves_control_.store(on, std::memory_order_relaxed); }
+
 private:
+    void say(std::string_view topic, std::string_view words);
+
     host::plugin_host& host_;
     handlers::world& world_;
+    std::optional<control_api> control_;
+    std::atomic<bool> serves_control_{false};
 };
 
 }

@@ -18,6 +18,7 @@
 #include "broker/system_topics.hpp"
 #include "broker/way_out.hpp"
 #include "broker/web_house.hpp"
+#include "storage/disk_watch.hpp"
 
 #include <atomic>
 #include <mutex>
@@ -35,6 +36,7 @@ struct broker::house {
     void seat_plugins();
     void load_access();
     void open_doors();
+    void describe_control();
     void open_copies();
     void open_http();
     void open_web();
@@ -44,6 +46,8 @@ struct broker::house {
 
     void retire(acl::engine_ptr old);
     std::string not_ready() const;
+    /// Through the plugin ota.alert, when it is loaded and the broker serves. Any thread, never waits.
+    void raise_alert(std::string_view severity, std::string_view kind, std::string_view text);
     /// The certificates we show, as they are now.
     std::vector<certificate_row> server_certificates() const;
     /// A line in the log for each of them that ends within 30 days. At start, at each reload, once a day.
@@ -59,6 +63,7 @@ struct broker::house {
     std::atomic<bool> serving{false}, draining{false};
 
     handlers::recovered kept;
+    std::optional<storage::disk_watch> disk;   // none with level memory; outlives the store
     std::unique_ptr<storage::store> store;
     std::optional<storage::firmware::firmware_store> images;
     std::string missing_keys;                  // sealed images we cannot open, found at the start

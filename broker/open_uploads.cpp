@@ -27,7 +27,7 @@ namespace {
 
 inline metrics::gauge open_now{"airmail_admin_uploads_open", "Uploads that have begun and not ended, those that wait to go on among them."};
 inline metrics::counter resumed{"airmail_admin_uploads_resumed_total", "Times that an upload went on where it had been cut."};
-inline metrics::counter refused{"airmail_admin_uploads_refused_total", "Uploads refused because too many, or too many bytes, were open."};
+inline metrics::counter refused{"airmail_admin_uploads_refused_total", "Uploads refused because too many, or too many bytes, were open, or the disk had little room."};
 inline metrics::counter expired{"airmail_admin_uploads_expired_total", "Uploads that nobody went on with, removed."};
 
 constexpr std::size_t name_bytes_max = 255;
@@ -131,6 +131,7 @@ boost::system::result<open_upload, open_uploads::refusal> open_uploads::create(s
         refused.add();
         return refusal{429, "firmware.uploads_full", open_.size() >= bounds_.count ? "too many uploads are open (http_uploads_max): go on with one, or take one back" : "the open uploads would take too much of the disk (http_uploads_size)"};
     }
+    if (auto const why = bounds_.too_low ? bounds_.too_low(size) : std::string(); !why.empty()) return refused.add(), refusal{507, "http.disk_low", why};
     unsigned char salt[16];
     if (RAND_bytes(salt, sizeof salt) != 1) return refusal{503, "http.upload_refused", "no randomness"};
     auto u = std::make_shared<entry>();

@@ -35,6 +35,7 @@ public:
         std::size_t count = 16;
         std::uint64_t one = 4ull << 30, all = 16ull << 30;   // bytes, as announced
         std::int64_t life_ms = 24 * 3600 * 1000;             // since the last byte
+        std::function<std::string(std::uint64_t)> too_low;   // would so many bytes leave too little of the disk? why; may be empty
     };
     struct refusal { int status = 0; std::string code, detail; };
     using clock = std::function<std::int64_t()>;             // unix ms
@@ -43,7 +44,7 @@ public:
     open_uploads(std::string directory, bounds b, clock wall);
 
     /// The same file of the same person (by digest and size) is found again: then `offset` says how much of it is here.
-    /// 413 too large, 422 not understood, 429 too many open, 507 no room.
+    /// 413 too large, 422 not understood, 429 too many open, 507 no room (http.disk_low before the first byte).
     boost::system::result<open_upload, refusal> create(std::string const& by, std::string const& name, std::uint64_t size, std::string const& sha256);
     std::optional<open_upload> find(std::string const& id);
     std::vector<open_upload> list();

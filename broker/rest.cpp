@@ -5,6 +5,7 @@
 #include "storage/firmware/encoding.hpp"
 
 #include <boost/json/parse.hpp>
+#include <charconv>
 
 namespace airmail {
 namespace {
@@ -32,6 +33,15 @@ private:
     storage::firmware::upload upload_;
     std::string why_;
 };
+
+/// Content-Length, or 0 when it does not say.
+std::uint64_t announced(admin::request const& r) {
+    constexpr std::string_view name = "content-length: ";
+    auto const at = r.headers.starts_with(name) ? 0 : r.headers.find(std::string("\n").append(name)) + 1;
+    std::uint64_t n = 0;
+    if (at != 0 || r.headers.starts_with(name)) std::from_chars(r.headers.data() + at + name.size(), r.headers.data() + r.headers.size(), n);
+    return n;
+}
 
 /// An image that lies encrypted, opened for one transfer.
 class sealed_content final : public admin::content {
@@ -221,6 +231,10 @@ void rest::authenticate(std::string bearer, std::function<void(std::optional<adm
 
 std::unique_ptr<admin::upload> rest::begin_upload(admin::route_match const& m, admin::request const& r, admin::response& refusal) {
     if (m.ref >= upload_paths::first_ref && m.ref <= upload_paths::last_ref) return upload_paths_.begin(r, refusal);
+    if (auto const why = parts_.too_low ? parts_.too_low(announced(r)) : std::string(); !why.empty()) {
+        refusal = admin::problem(507, "http.disk_low", why, r.request_id);
+        return nullptr;
+    }
     auto begun = parts_.images.begin(parts_.upload_bytes_max);
     if (begun) return std::make_unique<image_upload>(parts_.images, std::move(*begun));
     refusal = admin::problem(503, "http.upload_refused", begun.error().message(), r.request_id);

@@ -26,6 +26,7 @@ public:
         std::function<std::string()> not_ready, degraded;
         sdk::web_service* web = nullptr;   // the dashboard, when there is one
         std::function<void(std::function<void()>)> on_http_thread;
+        std::function<std::string(std::uint64_t)> too_low;   // would so many bytes leave too little of the disk? why; may be empty
     };
     explicit rest(parts p);
 

@@ -49,8 +49,8 @@ bool moving_average::add(double per_minute, double seconds) {
     return true;
 }
 
-system_topics::system_topics(handlers::world& w, std::chrono::seconds interval, std::function<std::int64_t()> wall)
-    : world_{w}, interval_{interval}, wall_{std::move(wall)} {
+system_topics::system_topics(handlers::world& w, std::chrono::seconds interval, std::function<std::int64_t()> wall, storage::disk_watch const* disk)
+    : world_{w}, interval_{interval}, wall_{std::move(wall)}, disk_{disk} {
     using f = std::function<double()>;
     for (auto& [topic, total] : std::vector<std::pair<char const*, f>>{
              {"messages/received", [] { return sum(nc::packets_in); }},
@@ -97,11 +97,13 @@ void system_topics::update() {
 
     auto const stored = sum(rm::owed_messages, rm::retained_messages);
     for (auto const* name : {"messages/stored", "store/messages/count"}) say(name, stored);
-    auto const trouble = world_.store->trouble();
-    auto const& before = said_["store/state"];
-    if (trouble.empty() && before.starts_with("refusing")) log::info("store", {}, "the disk takes messages again");
-    if (!trouble.empty() && !before.starts_with("refusing"))
+    auto trouble = world_.store->trouble();
+    if (trouble.empty() && failing_) log::info("store", {}, "the disk takes messages again");
+    if (!trouble.empty() && !failing_)
         log::error("store", {}, "nothing can be stored: {}; QoS 1 and 2 are refused (0x97) until it can, QoS 0 goes on", trouble);
+    failing_ = !trouble.empty();
+    if (disk_ && trouble.empty()) trouble = disk_->trouble();   // that has lines of its own (disk_room)
+    if (disk_) say("store/disk/room", static_cast<double>(disk_->now().room));
     say("store/state", trouble.empty() ? std::string{"ok"} : "refusing: " + trouble);
     say("store/messages/bytes", sum(rm::owed_bytes, rm::retained_bytes));
     say("subscriptions/count", sum(rm::subscriptions));

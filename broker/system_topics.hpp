@@ -5,6 +5,7 @@
 
 #include "broker/handlers/world.hpp"
 #include "broker/shard/timer_wheel.hpp"
+#include "storage/disk_watch.hpp"
 
 #include <array>
 #include <chrono>
@@ -31,7 +32,8 @@ private:
 class system_topics {
 public:
     /// @param interval of sys_interval; zero = $SYS is off  @param wall unix milliseconds: updates fall on multiples of the interval
-    system_topics(handlers::world& w, std::chrono::seconds interval, std::function<std::int64_t()> wall);
+    /// @param disk may be null
+    system_topics(handlers::world& w, std::chrono::seconds interval, std::function<std::int64_t()> wall, storage::disk_watch const* disk);
     /// On the first shard, before it runs.
     void start();
 
@@ -51,7 +53,9 @@ private:
     handlers::world& world_;
     std::chrono::seconds interval_;
     std::function<std::int64_t()> wall_;
+    storage::disk_watch const* disk_;   // null: level memory
     std::int64_t began_ = 0, last_ = 0;
+    bool failing_ = false;              // the store, when it was last asked
     double clients_most_ = 0, heap_most_ = 0;
     std::map<std::string, std::string, std::less<>> said_;   // topic below $SYS/broker/ -> value
     std::vector<load> loads_;

@@ -34,7 +34,7 @@ public:
     }
     ~hot_store() override { stop(); }
 
-    boost::system::result<void> begin(recovery const& r, std::string& why) {
+    boost::system::result<void> begin(recovery const& r, disk_watch* disk, std::string& why) {
         if (options_.in_memory) {
             journal_ = std::make_unique<memory_journal>(vitals_);
         } else {
@@ -45,7 +45,7 @@ public:
             if (auto begun = (*j)->begin_life(why); !begun) return begun.error();
             journal_ = std::move(*j);
         }
-        writer_ = std::make_unique<writer>(options_, *journal_, vitals_);
+        writer_ = std::make_unique<writer>(options_, *journal_, vitals_, options_.in_memory ? nullptr : disk);
         return {};
     }
 
@@ -115,10 +115,22 @@ private:
 
 }
 
-boost::system::result<std::unique_ptr<store>> store::open(store_options o, recovery const& r, std::string& why) {
+namespace {
+
+boost::system::result<std::unique_ptr<store>> open_hot(store_options o, recovery const& r, disk_watch* disk, std::string& why) {
     auto s = std::make_unique<hot_store>(std::move(o));
-    if (auto begun = s->begin(r, why); !begun) return begun.error();
+    if (auto begun = s->begin(r, disk, why); !begun) return begun.error();
     return std::unique_ptr<store>{std::move(s)};
+}
+
+}
+
+boost::system::result<std::unique_ptr<store>> store::open(store_options o, recovery const& r, std::string& why) {
+    return open_hot(std::move(o), r, nullptr, why);
+}
+
+boost::system::result<std::unique_ptr<store>> open_watched(store_options o, recovery const& r, disk_watch& disk, std::string& why) {
+    return open_hot(std::move(o), r, &disk, why);
 }
 
 }

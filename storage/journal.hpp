@@ -27,6 +27,7 @@ struct vitals {
     std::atomic<session_number> next_session{1};
     // Counters of store::statistics, and what stands in the way.
     std::atomic<std::uint64_t> commits{0}, syncs_failed{0}, changes{0}, damaged{0}, cleaned{0}, bytes_used{0}, commit_us{0};
+    std::atomic<std::uint64_t> bytes_file{0};   // of data.mdb, with the pages that hold nothing any more
 };
 
 class journal {
@@ -41,6 +42,8 @@ public:
     virtual void applied(lsn upto) = 0;
     /// The number the next row will get. Writer thread.
     virtual lsn next() const = 0;
+    /// Is there a stored record of this session? Writer thread.
+    virtual bool knows(session_number n) const = 0;
     /// Newest message each consumer bit has been promised, from before this start. Opening thread.
     virtual std::array<lsn, 32> newest_for() const = 0;
     /// Reason of the last failure in words; empty after a success. Any thread.

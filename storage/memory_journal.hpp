@@ -19,6 +19,7 @@ public:
     bool wants_cleaning() const override { return live_.doomed().size() >= 1'024; }
     void applied(lsn upto) override { live_.applied(upto); }
     lsn next() const override { return next_; }
+    bool knows(session_number) const override { return true; }
     std::array<lsn, 32> newest_for() const override { return {}; }
     std::string trouble() const override { return {}; }
     std::vector<std::string> damaged() const override { return {}; }

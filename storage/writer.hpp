@@ -4,9 +4,11 @@
 //
 //   port ring (8,192, stays full until committed) --.
 //   port ring ---------------------------------------+--> gather --> journal.commit --> durable mail per port
-//   side queue (8,192, mutex; lanes) ----------------'                              --> consumers, in LSN order
+//   side queue (8,192, mutex; lanes) ----------------'       |                      --> consumers, in LSN order
+//                                                            '--> turned away when the disk has little room (admit.hpp)
 
 #include "storage/consumers.hpp"
+#include "storage/disk_watch.hpp"
 #include "storage/journal.hpp"
 #include "storage/reader.hpp"
 #include "storage/spsc_ring.hpp"
@@ -47,7 +49,8 @@ class writer {
 public:
     using completion = std::function<void(boost::system::error_code, lsn)>;
 
-    writer(store_options const& o, journal& j, vitals& v);
+    /// `disk` may be null: then only the journal says what is full.
+    writer(store_options const& o, journal& j, vitals& v, disk_watch* disk);
     ~writer() { stop(); }
 
     port& make_port(ring_port::deliverer deliver, ring_port::listener on_durable);
@@ -63,20 +66,26 @@ public:
 private:
     struct side_change { change c; completion done; };
     void run();
-    void gather();
+    /// False: nothing was there.
+    bool gather();
     void gather_side();
     bool take(change& c);
+    bool turns_away(change const& c);
+    /// Was the n-th of those taken turned away?
+    bool was_refused(std::size_t n) const { return !turned_away_.empty() && turned_away_[n]; }
+    std::uint64_t reusable() const;
     void normalise(change& c) const;
     void commit();
     void tell_ports(boost::system::error_code ec);
     void tell_side(boost::system::error_code ec);
     bool anything() const;
-    /// Until something is submitted. False: the store is in trouble, and for a second nothing was.
+    /// Until something is submitted. False: nothing was, and it is time to look at the disk again.
     bool sleep();
 
     store_options const& options_;
     journal& journal_;
     vitals& vitals_;
+    disk_watch* const disk_;
     std::vector<std::unique_ptr<ring_port>> ports_;
     consumers consumers_;
     reader reader_;
@@ -88,6 +97,8 @@ private:
 
     // Rest of the writer thread's own.
     batch batch_;
+    std::vector<bool> turned_away_;                // of all that was taken, in that order; empty = nobody
+    disk_level level_ = disk_level::plenty;        // of this batch
     std::size_t first_port_ = 0;                   // who is served first turns, so that a cap starves nobody
     bool cleaning_failed_ = false;                 // do not insist until something was committed
 

@@ -70,8 +70,8 @@ constexpr directive rows[] = {
     {.name = "shutdown_drain", .kind = duration, .where = all, .standard = "10s", .doc = "Longest time that a stop waits for connections to be told and acknowledgements to be written.", .unit = "seconds", .reloadable = true},
 
     {.name = "airmail_plugin", .where = scope::block, .standard = "", .doc = "Loads a plugin: the name of a built-in one, or the path of a .so; plugin_opt_* lines after it are its options.", .repeats = true},
-    {.name = "plugin_inline", .kind = flag, .where = scope::plugin, .standard = "false", .doc = "Runs its authentication hooks on the shard itself instead of on a thread of its own.", .status = standing::later},
-    {.name = "plugin_refuse_grant", .where = scope::plugin, .standard = "", .doc = "A topic filter the plugin asks for and shall not get.", .repeats = true},
+    {.name = "plugin_inline", .kind = flag, .where = scope::plugin, .standard = "false", .doc = "Asks its login hook on the shard that reads the CONNECT instead of on a thread of its own with a time limit: faster, and a hook that blocks stops the shard. For shared objects whose hook is quick and may run on several threads at once."},
+    {.name = "plugin_refuse_grant", .where = scope::plugin, .standard = "", .doc = "What the plugin asks for and shall not get, `publish FILTER` or `subscribe FILTER`; the log lists what it asks for.", .repeats = true},
 };
 
 }

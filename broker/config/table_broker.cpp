@@ -62,7 +62,7 @@ constexpr directive rows[] = {
     {.name = "user", .where = all, .standard = "", .doc = "User to become when started as root; empty means airmail if it exists."},
     {.name = "sys_interval", .kind = count, .where = all, .standard = "10", .doc = "Time between updates of $SYS; 0 means none.", .unit = "seconds", .reloadable = true, .most = 65535},
     {.name = "include_dir", .kind = path, .where = all, .standard = "", .doc = "Reads every *.conf of a folder here, in order of name; main file only.", .repeats = true},
-    {.name = "enable_control_api", .kind = flag, .where = all, .standard = "false", .doc = "Answers $CONTROL/broker/v1.", .status = standing::later},
+    {.name = "enable_control_api", .kind = flag, .where = all, .standard = "false", .doc = "Answers listPlugins and listListeners on $CONTROL/broker/v1, to those whom acl_file lets publish there. The other $CONTROL topics are refused.", .reloadable = true},
 };
 
 }

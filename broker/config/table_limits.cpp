@@ -26,9 +26,9 @@ constexpr directive whole(directive d) {
 constexpr directive part(std::string_view name, std::string_view standard, std::string_view doc) {
     return {.name = name, .kind = percent, .where = all, .standard = standard, .doc = doc, .unit = "percent", .reloadable = true};
 }
-constexpr directive later(directive d) {
-    d.status = standing::later;
-    return d;
+/// What has to stay free on a disk; what to_room() reads.
+constexpr directive room(std::string_view name, std::string_view standard, std::string_view doc) {
+    return {.name = name, .kind = text, .where = all, .standard = standard, .doc = doc, .reloadable = true};
 }
 /// The old name of another row.
 constexpr directive also(std::string_view name, std::string_view meant) {
@@ -82,9 +82,9 @@ constexpr directive rows[] = {
     whole(n("limit_shared_groups", "1000", same, u31, "Groups of shared subscriptions.")),
     part("limit_memory_refuse", "70%", "Share of the memory limit at which new connections are refused."),
     part("limit_memory_shed", "85%", "Share of the memory limit at which the largest queues are cut."),
-    later(part("limit_disk_refuse", "10%", "Free disk below which durable messages are refused.")),
-    later(part("limit_disk_readonly", "3%", "Free disk below which nothing is written.")),
-    later(whole(bytes("limit_disk_reserve", "64MiB", same, "Disk kept back so that cleaning up is always possible."))),
+    room("limit_disk_refuse", "10%", "Room on the disk of store_path below which messages for sessions and retained ones are refused (0x97), and uploads: a share of the file system, a size such as 1GiB, or both with a blank between, then the larger counts; 0 means never."),
+    room("limit_disk_readonly", "3%", "The same, below which the store takes nothing but acknowledgements, removals and sessions that come back."),
+    whole(bytes("limit_disk_reserve", "64MiB", same, "Kept back in store_path/reserve (at most a twentieth of the file system) and given up when the disk is full, so that cleaning up can write; 0 means none.")),
     whole(time("limit_plugin_warn", "50ms", same, "A plugin hook that takes longer is logged.")),
     whole(time("limit_plugin_fail", "2s", same, "A plugin hook that takes longer counts as failed.")),
     whole(n("limit_plugin_queue", "8192", same, 16'000'000, "Messages waiting for one plugin: durable ones, and as many others; beyond it durable ones are read back from the log.")),

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 namespace airmail::config {
 namespace {
@@ -53,6 +54,7 @@ std::string special_complaint(directive const& d, std::string_view s) {
         if (!file && !one_of("stderr stdout syslog topic none dlt android", s)) return "stderr, stdout, syslog, topic, none or file PATH";
     }
     if (d.name == "ota_phases" && !to_phases(s)) return "rising percentages up to 100 such as 1,10,50,100, or none";
+    if (d.name.starts_with("limit_disk_") && !to_room(s)) return "a share such as 10%, a size such as 1GiB, or both with a blank between; 0 means never";
     if (d.name == "ota_failure_threshold" && !to_real(s)) return "a number above 0 such as 9.2";
     return s.empty() ? "a value" : "";
 }
@@ -116,6 +118,21 @@ std::optional<double> to_percent(std::string_view s) {
     auto const v = scaled(s, units);
     if (!v || *v > 100) return std::nullopt;
     return v;
+}
+
+std::optional<room> to_room(std::string_view s) {
+    room out;
+    bool share = false, size = false;
+    while (true) {
+        auto const end = s.find(' ');
+        auto const one = s.substr(0, end);
+        if (auto const p = to_percent(one); p && !std::exchange(share, true)) out.percent = *p;
+        else if (auto const b = to_size(one); !p && b && one.find_first_not_of("0123456789.") != one.npos && !std::exchange(size, true)) out.bytes = *b;
+        else return std::nullopt;
+        if (end == s.npos) return out;
+        s.remove_prefix(end + 1);
+        while (s.starts_with(' ')) s.remove_prefix(1);
+    }
 }
 
 std::optional<std::vector<double>> to_phases(std::string_view s) {

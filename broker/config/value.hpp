@@ -21,6 +21,13 @@ std::optional<std::chrono::milliseconds> to_duration(std::string_view s);
 std::optional<std::chrono::milliseconds> to_expiry(std::string_view s);
 /// 0 to 100, a percent sign may follow.
 std::optional<double> to_percent(std::string_view s);
+/// What has to stay free: `10%`, `1GiB`, or both with a blank between.
+struct room {
+    double percent = 0;
+    std::uint64_t bytes = 0;
+};
+/// A bare number is a share; a size needs its unit.
+std::optional<room> to_room(std::string_view s);
 
 /// `1,10,50,100`: rising shares up to 100, or `none` (empty vector: all at once).
 std::optional<std::vector<double>> to_phases(std::string_view s);

@@ -55,7 +55,7 @@ public:
     /// A session has acknowledged a message that a plugin published.
     virtual void on_delivered(storage::message_ptr const& m, std::string_view identity) { (void)m, (void)identity; }
     virtual bool wants_deliveries() const { return false; }
-    /// Inline hooks: success, or the reason with which the PUBLISH is refused.
+    /// Inline hooks: success; a failure with which the PUBLISH is refused; no_matching_subscribers: dealt with, delivered to nobody.
     virtual codec::reason before_publish(session::session const& from, std::string_view topic, codec::publish_view const& p) {
         (void)from, (void)topic, (void)p;
         return codec::reason::success;

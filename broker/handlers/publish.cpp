@@ -50,7 +50,8 @@ bool mqtt::on_publish(peer& from, codec::frame const& f) {
         }
     }
     auto const hash = router::keyed_hash(topic);
-    if (auto const r = publish_allowed(from, s, *p, topic, hash); r != codec::reason::success) return refuse(from, *p, r);
+    auto const r = publish_allowed(from, s, *p, topic, hash);
+    if (codec::failed(r)) return refuse(from, *p, r);
     if (p->qos > 0) {
         // [MQTT-3.3.4-7]; 3.1.1 has no such promise: there we stop reading (regulate).
         if (s.v5() && rules.receive_maximum_in && s.unanswered >= rules.receive_maximum_in)
@@ -58,7 +59,8 @@ bool mqtt::on_publish(peer& from, codec::frame const& f) {
         ++s.unanswered;
         if (p->qos == 2) s.receiving().ids.add(p->packet_id);
     }
-    route(s, from, *p, topic, hash);
+    if (r == codec::reason::success) route(s, from, *p, topic, hash);
+    else if (p->qos > 0) answer({from.connection_number(), s.number, p->packet_id, p->qos}, router::outcome::nobody);   // a request to the broker itself
     regulate(from, s, f.body.size());
     return true;
 }
@@ -93,7 +95,7 @@ codec::reason mqtt::publish_allowed(peer& from, session::session& s, codec::publ
     }
     if (world_.gate) {
         auto const r = world_.gate->before_publish(s, topic, p);
-        if (r != codec::reason::success) metric::refused_plugin.add();
+        if (codec::failed(r)) metric::refused_plugin.add();
         return r;
     }
     return codec::reason::success;

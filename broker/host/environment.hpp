@@ -17,9 +17,9 @@ namespace airmail::host {
 struct host_options {
     std::string database;                                 // registry.db
     std::function<std::int64_t()> now_ms, wall_ms;        // stored clock; unix time. Any thread
-    /// plugin_opt_<key> of that plugin, else the directive of that name, else empty. Start-up and lane threads.
+    /// plugin_opt_<key> of that plugin (its id; a shared object's path), else the directive of that name, else empty. Start-up and lane threads.
     std::function<std::string(std::string_view plugin, std::string_view key)> option;
-    /// "publish devices/{id}/notify", or "vendor.name publish devices/{id}/notify" to mean one plugin's.
+    /// "publish devices/{id}/notify", or "vendor.name publish devices/{id}/notify" to mean one plugin's; a shared object's path will do, too.
     std::vector<std::string> refused_grants;
     std::size_t batch_max = 256, durable_max = 8192, loose_max = 8192, latest_max = 65536, events_max = 16384, effects_max = 65536;
     std::int64_t dead_letters_max = 10'000;               // per lane; the oldest go

@@ -52,7 +52,8 @@ airmail_str option(void* self, airmail_str key) noexcept try {
     auto& i = me(self);
     // Valid until this thread's next call: options may be read from the plugin's own threads.
     thread_local std::string value;
-    value = i.home->env().options.option ? i.home->env().options.option(i.id, view(key)) : std::string{};
+    // The configuration knows a shared object by its path: what it is called stands inside of it.
+    value = i.home->env().options.option ? i.home->env().options.option(i.built_in ? i.id : i.where, view(key)) : std::string{};
     return {value.data(), value.size()};
 } catch (...) { return {nullptr, 0}; }
 

@@ -32,6 +32,7 @@ public:
     airmail_plugin_v1_t const* table;
     sdk::declaration what;
     bool built_in;
+    bool inline_logins = false;         // its on_connect is asked on whatever thread logs in
     decltype(airmail_plugin_v1_t::on_delivered) on_delivered = nullptr;     // null also when its table is older
     lane* home = nullptr;
     void* body = nullptr;

@@ -73,6 +73,18 @@ void lane::deliver(std::unique_ptr<event> e) {
     waker_.wake();
 }
 
+void lane::note_time(instance& i, char const* hook, std::int64_t took_ms, char const* waits) {
+    if (took_ms < env_.options.hook_warn.count()) return;
+    // The first and every thousandth are written, all are counted.
+    if (counters_.slow_hooks.fetch_add(1, std::memory_order_relaxed) % 1000 == 0)
+        log(sdk::level::warn, i.id, std::string{hook} + " took " + std::to_string(took_ms) + " ms; " + waits + " wait that long");
+}
+
+void lane::answered_inline(instance& i, std::int64_t took_ms) {
+    counters_.inline_logins.fetch_add(1, std::memory_order_relaxed);
+    note_time(i, "connect", took_ms, "all clients of its shard");
+}
+
 std::string lane::trouble() const {
     if (auto since = busy_since_.load(std::memory_order_acquire)) {
         auto for_ms = steady_ms() - since;

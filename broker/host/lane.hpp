@@ -34,7 +34,7 @@ namespace airmail::host {
 struct lane_counters {
     std::atomic<std::uint64_t> messages{0}, events{0}, batches{0}, commits{0}, commit_failures{0}, dead_letters{0}, refused{0},
         schema_violations{0}, loose_dropped{0}, latest_replaced{0}, spilled{0}, session_events_dropped{0}, busy_answers{0},
-        replay_skipped{0}, slow_hooks{0}, calls_timed_out{0},
+        replay_skipped{0}, slow_hooks{0}, calls_timed_out{0}, inline_logins{0},
         deliveries_dropped{0};
 };
 
@@ -80,6 +80,8 @@ public:
     // Any thread.
     std::string const& name() const { return name_; }
     lane_counters const& counters() const { return counters_; }
+    /// A login that `i` answered on the caller's thread, and how long that took.
+    void answered_inline(instance& i, std::int64_t took_ms);
     std::size_t queued() const { return durable_.size() + loose_.size() + events_.size(); }
     /// "" while healthy; else what is wrong: stuck in a hook, cannot commit, session events lost.
     std::string trouble() const;
@@ -120,6 +122,7 @@ private:
 
     template <class Hook> bool run_step(instance& i, char const* hook, Hook&& f);
     template <class Hook> void timed(instance& i, char const* hook, Hook&& f);
+    void note_time(instance& i, char const* hook, std::int64_t took_ms, char const* waits);
 
     bool run_start(instance& i);
     void run_stop(instance& i);

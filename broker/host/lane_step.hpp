@@ -27,11 +27,7 @@ void lane::timed(instance& i, char const* hook, Hook&& f) {
     if (!outermost) return;
     hook_thread_.store({}, std::memory_order_release);
     busy_since_.store(0, std::memory_order_release);
-    auto took = steady_ms() - before;
-    if (took < env_.options.hook_warn.count()) return;
-    // The first and every thousandth are written, all are counted.
-    if (counters_.slow_hooks.fetch_add(1, std::memory_order_relaxed) % 1000 == 0)
-        log(sdk::level::warn, i.id, std::string{hook} + " took " + std::to_string(took) + " ms; other items of its lane wait that long");
+    note_time(i, hook, steady_ms() - before, "other items of its lane");
 }
 
 /// Runs `f` (true = succeeded) as one step. False: it failed, what it wrote and asked for is undone, why_ says why.

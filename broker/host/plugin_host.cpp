@@ -1,4 +1,4 @@
-// The running host: posting, calls, logins, watching. Start-up is in plugin_host_start.cpp.
+// The running host: posting, calls, watching. Logins are in logins.cpp, start-up in plugin_host_start.cpp.
 #include "broker/host/plugin_host.hpp"
 
 #include "broker/host/lane_step.hpp"
@@ -69,26 +69,6 @@ void plugin_host::delivered(storage::message_ptr const& m, std::string_view iden
     }
 }
 
-void plugin_host::connect(std::string identity, std::string user, std::string password, std::string peer,
-                          std::function<void(sdk::verdict, std::string)> done) {
-    if (login_plugins_.empty()) return done(sdk::verdict::ok, {});
-    if (!running_) return done(sdk::verdict::refuse, {});
-    auto l = std::make_shared<login>();
-    l->identity = std::move(identity), l->user = std::move(user), l->password = std::move(password), l->peer = std::move(peer);
-    l->done = std::move(done), l->deadline_ms = steady_ms() + env_.options.connect_timeout.count();
-    l->remaining.assign(login_plugins_.rbegin(), login_plugins_.rend());
-    {
-        // Held for a push_back by whoever logs in, for a sweep by the watchdog; nowhere else.
-        std::lock_guard lock{logins_mutex_};
-        if (logins_.size() >= 4096) return l->answer(sdk::verdict::refuse, {});
-        logins_.push_back(l);
-    }
-    auto* first = l->remaining.back();
-    l->remaining.pop_back();
-    auto e = std::make_unique<event>(connect_event{l, first});
-    if (!first->home->offer(e)) l->answer(sdk::verdict::refuse, {});
-}
-
 std::string plugin_host::trouble() const {
     for (auto& l : lanes_)
         if (auto why = l->trouble(); !why.empty()) return why;
@@ -126,7 +106,7 @@ void plugin_host::watch() {
         });
     }
     for (auto& l : late) {
-        env_.out.log(sdk::level::warn, "host", "login of " + l->identity + " refused: no plugin answered in time", {});
+        env_.out.log(sdk::level::warn, "host", "login of " + (l->identity.empty() ? l->user : l->identity) + " refused: no plugin answered in time", {});
         l->answer(sdk::verdict::refuse, {});      // closed, not open
     }
     std::lock_guard lock{said_mutex_};

@@ -44,8 +44,9 @@ public:
     // Start-up thread; all throw refusal with one clear sentence.
     /// A plugin compiled in: host.add(sdk::make_descriptor<heartbeat>()).
     void add(airmail_plugin_v1_t const* table);
-    /// A shared object, in a lane of its own.
-    void add_file(std::string const& path);
+    /// A shared object, in a lane of its own. `inline_logins`: its on_connect is asked on the thread of connect() instead, with
+    /// handle 0 and no time limit; only when it defers, on its lane like any other.
+    void add_file(std::string const& path, bool inline_logins = false);
     /// Opens the database, creates and configures all plugins in the order of `after`, runs migrations, registers the
     /// durable lanes with the store. Before store.start(). At most 32 lanes.
     void prepare();
@@ -76,7 +77,7 @@ public:
     void call(method const& m, std::string params, caller who, method_done done);
     void http(raw_route const& r, http_request request, http_done done);
     /// Asks every plugin with an on_connect, in order; the first that does not say ok decides. No answer in
-    /// connect_timeout: refused. `done` runs once, on a lane's or the watchdog's thread.
+    /// connect_timeout: refused. `done` runs once, on a lane's or the watchdog's thread, or inside when all were asked inline.
     void connect(std::string identity, std::string user, std::string password, std::string peer,
                  std::function<void(sdk::verdict, std::string role)> done);
 
@@ -93,6 +94,7 @@ public:
     void nudge();
 
 private:
+    void ask_inline(login& l);
     void take(airmail_plugin_v1_t const* table, std::string where, bool built_in);
     std::vector<instance*> in_order();
     void register_methods(instance& i);

@@ -22,7 +22,12 @@ void plugin_host::add(airmail_plugin_v1_t const* table) {
     take(table, "built-in", true);
 }
 
-void plugin_host::add_file(std::string const& path) { take(load(path), path, false); }
+void plugin_host::add_file(std::string const& path, bool inline_logins) {
+    take(load(path), path, false);
+    auto& i = *waiting_.back();
+    i.inline_logins = inline_logins;
+    if (inline_logins && !i.table->on_connect) env_.out.log(sdk::level::warn, i.id, "plugin_inline has no effect: it does not decide logins", {});
+}
 
 void plugin_host::take(airmail_plugin_v1_t const* table, std::string where, bool built_in) {
     std::string id{table->id.ptr, table->id.len};
@@ -77,10 +82,11 @@ void plugin_host::register_grants(instance& i) {
 }
 
 void plugin_host::apply_refusals() {
+    auto const from = [this](grant const& g) { return (*std::find_if(order_.begin(), order_.end(), [&](auto* i) { return i->id == g.plugin; }))->where; };
     for (auto const& refused : env_.options.refused_grants) {
         bool found = false;
         for (auto& g : grants_)
-            if (refused == describe(g) || refused == g.plugin + " " + describe(g)) g.refused = found = true;
+            if (refused == describe(g) || refused == g.plugin + " " + describe(g) || refused == from(g) + " " + describe(g)) g.refused = found = true;
         if (found) continue;
         std::string have;
         for (auto const& g : grants_) have += "\n  " + g.plugin + " " + describe(g);
@@ -181,6 +187,7 @@ void plugin_host::count_probes() {
         {"airmail_host_busy_answers_total", "Calls and requests answered 503 because the lane was full.", &lane_counters::busy_answers},
         {"airmail_host_replay_skipped_total", "Messages of the log met twice and skipped.", &lane_counters::replay_skipped},
         {"airmail_host_slow_hooks_total", "Hooks that took longer than 50 ms.", &lane_counters::slow_hooks},
+        {"airmail_host_inline_logins_total", "Logins a plugin was asked about on the shard itself (plugin_inline true).", &lane_counters::inline_logins},
         {"airmail_host_calls_timed_out_total", "Calls and requests a plugin did not answer in time.", &lane_counters::calls_timed_out},
     };
     for (auto& l : lanes_) {

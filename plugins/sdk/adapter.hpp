@@ -33,6 +33,17 @@ struct adapter {
         return false;
     }
 
+    /// On a shard's thread (plugin_inline true), beside whatever the lane does: nothing of the context that is the lane's.
+    template <class F>
+    static void inline_ask(void* p, F f) noexcept {
+        auto& b = *static_cast<body*>(p);
+        try {
+            f(b.plugin);
+        } catch (std::exception const& e) {
+            b.ctx.complain("connect", e.what());
+        } catch (...) { b.ctx.complain("connect", "unknown exception"); }
+    }
+
     static airmail_str declare() noexcept {
         try {
             static std::string const json = to_json(P::declare());
@@ -91,7 +102,9 @@ struct adapter {
     static airmail_verdict on_connect(void* p, airmail_str identity, airmail_str user, airmail_str password, airmail_str peer,
                                       std::uint64_t handle) noexcept {
         auto v = verdict::fail;
-        guarded(p, "connect", [&](P& x) { v = x.connect(view(identity), view(user), view(password), view(peer), handle); });
+        auto ask = [&](P& x) { v = x.connect(view(identity), view(user), view(password), view(peer), handle); };
+        if (handle != 0) guarded(p, "connect", ask);
+        else inline_ask(p, ask);
         return static_cast<airmail_verdict>(v);
     }
     static void on_delivered(void* p, airmail_delivery const* d) noexcept {

@@ -147,6 +147,8 @@ typedef struct airmail_plugin_v1_t {
     void (*on_method)(void* plugin, const airmail_call* c);
     void (*on_http)(void* plugin, const airmail_http* r);
     airmail_verdict (*on_connect)(void* plugin, airmail_str identity, airmail_str user, airmail_str password, airmail_str peer, uint64_t handle);
+    /* With `plugin_inline true` on_connect is asked first on the thread that reads the socket, on several at once, with handle 0: only option,
+       now_ms, wall_ms, log, timer and metric* work there, and AIRMAIL_DEFER asks again on the plugin's own thread, with a handle. */
     void (*on_committed)(void* plugin);                          /* a batch of this lane has committed */
     /* Later additions; a table whose `size` ends before one has not got it. */
     void (*on_delivered)(void* plugin, const airmail_delivery* d); /* PUBACK of a message the plugin published; a hint: may be missing after a

@@ -113,6 +113,13 @@ public:
         check(h_->connect_answer(h_->self, handle, static_cast<airmail_verdict>(v), str(role)));
     }
 
+    /// An exception stopped at the border outside of the lane: a line in the log. Any thread; never throws.
+    void complain(char const* hook, std::string_view why) noexcept {
+        try {
+            log(level::error, std::string{hook} + ": " + std::string{why}, {});
+        } catch (...) {}   // as in fail
+    }
+
     /// An exception stopped at the border: the host undoes the item. Never throws.
     void fail(char const* hook, std::string_view why) noexcept {
         try {

@@ -75,6 +75,12 @@ std::size_t environment::last_transaction() const {
     return info.me_last_txnid;
 }
 
+std::uint64_t environment::bytes_file() const {
+    MDB_envinfo info;
+    mdb_env_info(env_, &info);
+    return (std::uint64_t{info.me_last_pgno} + 1) * page_bytes_;
+}
+
 std::uint64_t environment::bytes_used(MDB_txn* txn) const {
     std::uint64_t pages = 2;   // the two meta pages
     // Table 0 is LMDB's list of free pages: what it takes itself counts as used.

@@ -35,6 +35,8 @@ public:
     std::size_t last_transaction() const;
     /// Pages used by all tables, as `txn` sees them, times the page size.
     std::uint64_t bytes_used(MDB_txn* txn) const;
+    /// Pages of the file, used or not, as the last commit left it, times the page size.
+    std::uint64_t bytes_file() const;
     std::uint32_t page_bytes() const { return page_bytes_; }
 
 private:

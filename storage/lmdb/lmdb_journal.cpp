@@ -45,6 +45,11 @@ int lmdb_journal::commit_hooked(transaction& t) {
     return rc;
 }
 
+void lmdb_journal::measure(MDB_txn* t) {
+    vitals_.bytes_used.store(env_->bytes_used(t), std::memory_order_relaxed);
+    vitals_.bytes_file.store(env_->bytes_file(), std::memory_order_relaxed);
+}
+
 int lmdb_journal::attempt(batch& b, cleaned& done, lsn& next) {
     done = {};
     next = next_;
@@ -64,7 +69,7 @@ int lmdb_journal::attempt(batch& b, cleaned& done, lsn& next) {
             if (int rc = w.put(*b.changes[i], b.out[i]); rc != 0) return rc;
     }
     if (int rc = state(next).write(*env_, t.get()); rc != 0) return rc;
-    vitals_.bytes_used.store(env_->bytes_used(t.get()), std::memory_order_relaxed);
+    measure(t.get());
     return commit_hooked(t);
 }
 

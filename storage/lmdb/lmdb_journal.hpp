@@ -31,6 +31,7 @@ public:
     bool wants_cleaning() const override { return env_ && live_->worth_a_commit(next_); }
     void applied(lsn upto) override { live_->applied(applied_ = upto); }
     lsn next() const override { return next_; }
+    bool knows(session_number n) const override { return live_->has_session(n); }
     std::array<lsn, 32> newest_for() const override { return newest_for_; }
     std::string trouble() const override;
     std::vector<std::string> damaged() const override;
@@ -49,6 +50,7 @@ private:
     /// One attempt. LMDB's or the system's code.
     int attempt(batch& b, cleaned& done, lsn& next);
     int commit_hooked(transaction& t);
+    void measure(MDB_txn* t);
     bool has_room(MDB_txn* t, batch const& b, bool freeing) const;
     bool reopen(std::string& why);
     boost::system::error_code commit_again(batch& b, cleaned& done, lsn& next);

@@ -68,7 +68,7 @@ boost::system::result<void> lmdb_journal::mark(std::string& why) {
     transaction t{*env_, true};
     int rc = t.begun();
     if (rc == 0) rc = state(next_).write(*env_, t.get());
-    vitals_.bytes_used.store(rc == 0 ? env_->bytes_used(t.get()) : 0);
+    if (rc == 0) measure(t.get());
     if (rc == 0) rc = t.commit();
     if (rc != 0) return why = options_.directory + "/data.mdb: " + mdb_strerror(rc), to_errc(rc);
     // After the database: a crash in between raises the epoch once for nothing, and the other order would miss a restore.

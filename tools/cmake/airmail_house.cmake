@@ -90,4 +90,6 @@ function(airmail_test name)
         set(test_TIMEOUT 120)
     endif()
     set_tests_properties(${name} PROPERTIES TIMEOUT ${test_TIMEOUT} LABELS "${test_LABELS}")
+    # A developer's disk that is nine tenths full must not fail tests that are about something else.
+    set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT AIRMAIL_LIMIT_DISK_REFUSE=0 AIRMAIL_LIMIT_DISK_READONLY=0 AIRMAIL_LIMIT_DISK_RESERVE=0)
 endfunction()

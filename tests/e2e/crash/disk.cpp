@@ -4,8 +4,10 @@
 #include "tests/e2e/crash/shim/shim.hpp"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <sys/mount.h>
 #include <thread>
+#include <unistd.h>
 
 using namespace airmail::testing;
 
@@ -113,20 +115,31 @@ void suffers(broker_process& d, std::function<void()> begin, std::function<void(
     collects(d, promised);
 }
 
-std::string const house = plain_house + "sys_interval 1\n";
+/// The limits that would keep the disk from filling up are off: these tests are about a disk that is full all the same.
+std::string const house = plain_house + "sys_interval 1\nlimit_disk_refuse 0\nlimit_disk_readonly 0\nlimit_disk_reserve 0\n";
 
-/// A file system of 8 MiB under the daemon's data directory, until destroyed. Not mounted: this user may not.
+/// A file system under the daemon's data directory, until destroyed. Not mounted: this user may not.
 class small_disk {
 public:
-    explicit small_disk(broker_process& d) : path_(d.dir() / "data") {
+    explicit small_disk(broker_process& d, std::string const& size = "8m") : path_(d.dir() / "data") {
         std::filesystem::create_directory(path_);
         std::filesystem::permissions(path_, std::filesystem::perms::owner_all);
-        mounted = ::mount("airmail-test", path_.c_str(), "tmpfs", 0, "size=8m,mode=0700") == 0;
+        mounted = ::mount("airmail-test", path_.c_str(), "tmpfs", 0, ("size=" + size + ",mode=0700").c_str()) == 0;
     }
     ~small_disk() {
         if (mounted) ::umount2(path_.c_str(), MNT_DETACH);
     }
     void grow() const { CHECK(::mount("airmail-test", path_.c_str(), "tmpfs", MS_REMOUNT, "size=64m") == 0); }
+    /// Somebody else's file leaves so many permille of it free; 1000 removes the file.
+    void leave(std::uint64_t permille) const {
+        std::filesystem::remove(path_ + "/ballast");
+        auto const now = std::filesystem::space(path_);
+        auto const wanted = now.capacity * permille / 1000;
+        if (permille == 1000 || now.available <= wanted) return;
+        int const fd = ::open((path_ + "/ballast").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        CHECK(::fallocate(fd, 0, 0, static_cast<off_t>(now.available - wanted)) == 0);
+        ::close(fd);
+    }
     bool mounted = false;
 
 private:
@@ -155,6 +168,104 @@ TEST_CASE("F01: killed while the disk is full, it starts again when there is roo
     }
     up(d);
     suffers(d, [] {}, [&] { disk.grow(); }, true);
+}
+
+TEST_CASE("F01: limit_disk_refuse, limit_disk_readonly and limit_disk_reserve: less and less is taken, and all of it again when there is room") {
+    broker_process d{plain_house + "sys_interval 1\nairmail_plugin ota\nlimit_disk_refuse 10%\nlimit_disk_readonly 1KiB 3%\nlimit_disk_reserve 2MiB\n"};
+    small_disk disk(d, "64m");
+    if (!disk.mounted) {
+        MESSAGE("skipped: mounting a tmpfs is not permitted here");
+        return;
+    }
+    d.run_under({"/usr/bin/env", "-u", "AIRMAIL_LIMIT_DISK_REFUSE", "-u", "AIRMAIL_LIMIT_DISK_READONLY", "-u", "AIRMAIL_LIMIT_DISK_RESERVE"});
+    up(d);
+    CHECK(metric(d, "airmail_storage_disk_level") == 0);
+    CHECK(metric(d, "airmail_storage_disk_reserve_bytes") == 2 << 20);
+    owe_to_somebody(d);
+    blocking_client writer, talker, listener, watcher;
+    connects(writer, plain_options(d, "writer"));
+    connects(talker, plain_options(d, "talker"));
+    connects(listener, plain_options(d, "listener"));
+    connects(watcher, plain_options(d, "watcher"));
+    REQUIRE(listener.subscribe("live/x", 0).has_value());
+    std::vector<int> promised;
+    int number = 0;
+    auto const owed = [&] {
+        auto const r = writer.publish({.topic = "owed/x", .payload = std::to_string(++number), .qos = 1});
+        REQUIRE(r.has_value());
+        if (!airmail::codec::failed(*r)) promised.push_back(number);
+        return *r;
+    };
+    auto const heartbeat = [&] {
+        auto const r = writer.publish({.topic = "devices/writer/heartbeat", .payload = R"({"serial_no":"writer","model":"m","current_firmware":"1.0.0","timestamp":1700000000})", .qos = 1});
+        REQUIRE(r.has_value());
+        return *r;
+    };
+    auto const level = [&](int l) { return eventually([&] { return (void)owed(), metric(d, "airmail_storage_disk_level") == l; }); };
+    auto const upload = [&](std::uint64_t bytes) { return d.control("POST", "/api/v1/firmware/uploads", R"({"name":"x","size_bytes":)" + std::to_string(bytes) + "}"); };
+    for (int i = 0; i < 20; ++i) REQUIRE(owed() == reason::success);
+    CHECK(upload(1'000).code == 201);
+    auto const too_large = upload(63'000'000);   // there is room for it, and it would leave less than 10 %
+    CHECK(too_large.code == 507);
+    CHECK_MESSAGE(too_large.text.find("http.disk_low") != std::string::npos, too_large.text);
+
+    disk.leave(70);   // 7 %
+    REQUIRE(level(1));
+    CHECK(owed() == reason::quota_exceeded);
+    CHECK(writer.publish({.topic = "kept", .payload = "x", .qos = 1, .retain = true}) == reason::quota_exceeded);
+    CHECK(heartbeat() == reason::success);
+    for (int i = 0; i < 20; ++i) (void)qos0_round(talker, listener);
+    {
+        blocking_client fresh;
+        connects(fresh, plain_options(d, "fresh", false));
+        CHECK(fresh.subscribe("fresh/#", 1)->front() == reason::granted_qos_1);
+    }
+    auto const unready = d.get("/readyz");
+    CHECK(unready.code == 503);
+    CHECK(unready.text.find("store: room for ") != std::string::npos);
+    CHECK(unready.text.find("limit_disk_refuse 10%") != std::string::npos);
+    CHECK(upload(999).code == 507);
+    CHECK(d.control("POST", "/api/v1/firmware", "all of it at once").code == 507);
+    CHECK(eventually([&] { return d.control("GET", "/api/v1/alerts").text.find("disk_low") != std::string::npos; }));
+    CHECK(metric(d, "airmail_storage_failing_stores") == 1);
+    CHECK(metric(d, "airmail_storage_disk_refused_total") > 0);
+    CHECK(metric(d, "airmail_storage_syncs_failed_total") == 0);   // nothing failed: it was not tried
+    CHECK(d.says("the disk is nearly full: room for "));
+    REQUIRE(watcher.subscribe("$SYS/broker/store/state", 0).has_value());
+    CHECK(eventually([&] {
+        auto const m = watcher.receive(100ms);
+        return m && m->payload.starts_with("refusing: room for ");
+    }));
+
+    disk.leave(20);   // 2 %
+    REQUIRE(level(2));
+    CHECK(heartbeat() == reason::quota_exceeded);
+    CHECK(d.says("the disk is all but full: room for "));
+    {
+        blocking_client stranger;
+        auto const hello = stranger.connect(plain_options(d, "stranger", false));
+        CHECK_FALSE(hello.has_value());
+        CHECK(stranger.closed()->code == reason::quota_exceeded);
+    }
+    for (int i = 0; i < 20; ++i) (void)qos0_round(talker, listener);
+
+    disk.leave(0);
+    CHECK(eventually([&] { return (void)owed(), metric(d, "airmail_storage_disk_reserve_bytes") == 0; }));
+    CHECK(d.says("2.0 MiB of limit_disk_reserve are given up"));
+    CHECK(metric(d, "airmail_storage_disk_level") == 2);
+    collects(d, promised);   // who comes back gets in, and what it acknowledges goes
+    promised.clear();
+
+    disk.leave(1000);
+    CHECK(eventually([&] { return d.ready() == 200; }));   // nobody publishes meanwhile: it looks for itself
+    CHECK(metric(d, "airmail_storage_disk_level") == 0);
+    CHECK(metric(d, "airmail_storage_disk_reserve_bytes") == 2 << 20);
+    CHECK(d.says("the disk has room again"));
+    CHECK(owed() == reason::success);
+    d.kill();
+    auto const why = d.start_again();
+    REQUIRE_MESSAGE(why.empty(), why);
+    collects(d, promised);
 }
 
 TEST_CASE("F02: no space, or an error, at every write") {

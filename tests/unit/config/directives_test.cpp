@@ -51,6 +51,21 @@ TEST_CASE("values carry units") {
     CHECK(!config::to_size("4 MiBs"));
     CHECK(!config::to_size("nan"));
     CHECK(!config::to_size("1e30"));
+    auto const room = [](std::string_view s) {
+        auto const r = config::to_room(s);
+        return r ? std::pair{r->percent, r->bytes} : std::pair{-1.0, std::uint64_t{0}};
+    };
+    using share_and_size = std::pair<double, std::uint64_t>;
+    CHECK(room("10%") == share_and_size{10, 0});
+    CHECK(room("0") == share_and_size{0, 0});
+    CHECK(room("2.5") == share_and_size{2.5, 0});
+    CHECK(room("1GiB") == share_and_size{0, 1u << 30});
+    CHECK(room("10%  1GiB") == share_and_size{10, 1u << 30});
+    CHECK(room("64MiB 3%") == share_and_size{3, 64u << 20});
+    for (auto const* bad : {"", "101%", "65536", "10% 20%", "1GiB 2GiB", "10%,1GiB", "much", "-1", "10% 1GiB 1"}) {
+        CAPTURE(bad);
+        CHECK(!config::to_room(bad));
+    }
     CHECK(!config::to_size(""));
     CHECK(config::to_duration("500ms") == 500ms);
     CHECK(config::to_duration("15m") == 15min);

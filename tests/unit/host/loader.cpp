@@ -108,6 +108,11 @@ TEST_CASE("grants are listed, refused by name, and a refusal that names none say
         if (g.refused) found = g.filter == "devices/{id}/command" && !g.publish;
     CHECK(found);
     CHECK(r.out.logged("test.diary: grant refused by configuration: device may subscribe devices/{id}/command"));
+    // A shared object is named by its path in the configuration.
+    r.options.refused_grants = {fixture("good") + " publish fixture/+"};
+    CHECK(refused(r, "good") == "");
+    REQUIRE(r.host->grants().size() == 1);
+    CHECK(r.host->grants()[0].refused);
     r.options.refused_grants = {"publish nothing"};
     try {
         r.with<diary>();
