@@ -11,6 +11,8 @@
 #include "broker/log/log.hpp"
 #include "broker/rules.hpp"
 #include "broker/version.hpp"
+#include "storage/sqlite/db.hpp"
+#include "storage/sqlite/migrations.hpp"
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
@@ -37,6 +39,14 @@ void make_private(std::string const& path) {
     std::error_code ec;
     std::filesystem::create_directories(path, ec);
     if (ec || ::chmod(path.c_str(), 0700) != 0) throw startup_error(74, fmt::format("cannot make the data directory {}: {}", path, ec ? ec.message() : std::strerror(errno)));
+}
+
+/// Keys, people, audit: what the broker itself asks registry.db for.
+void make_core_tables(std::string const& path) {
+    try {
+        storage::sqlite::db d{path};
+        storage::sqlite::migrate_core(d, wall_ms());
+    } catch (storage::sqlite::error const& e) { throw startup_error(74, fmt::format("{}: {}", path, e.what())); }
 }
 
 router::share_strategy strategy_of(std::string_view name) {
@@ -152,7 +162,7 @@ void broker::house::seat_plugins() {
             std::string_view const id(table->id.ptr, table->id.len);
             bool asked = devices;
             for (auto const& p : settings.plugins()) asked |= p.name == id || p.name == "ota";
-            if (asked) plugins->add(table);
+            if (asked) plugins->add(table), updates = true;
         }
         for (auto const& p : settings.plugins())
             if (p.is_path()) plugins->add_file(p.name, asks_inline(p));
@@ -263,6 +273,8 @@ void broker::house::open_copies() {
 }
 
 void broker::house::open_http() {
+    // Keys and audit are asked for without plugins, too; with them a lane has made the tables.
+    if (plugins->lanes().empty()) make_core_tables(directory + "/registry.db");
     house_paths::services s;
     s.replication = [this] { return copies ? copies->report() : std::string(R"({"destinations":[]})"); };
     if (copies) s.status = [c = copies.get()](storage::reads::subject about, std::string id, storage::reads::answered done) { c->ask(about, std::move(id), std::move(done)); };
@@ -272,8 +284,8 @@ void broker::house::open_http() {
     s.certificates = [this] { return server_certificates(); };
     s.reload = ask_reload;
     own_paths = std::make_unique<house_paths>(directory + "/registry.db", world, std::move(s));
-    // Without HTTPS nobody could reach the page: then there is none, and the control socket has REST alone.
-    bool const paged = web && !settings.text("http_certfile").empty() && settings.number("http_port") != 0;
+    // Without HTTPS nobody could reach the page, and without update plugins it has nothing to show: then there is none, and REST alone.
+    bool const paged = web && updates && !settings.text("http_certfile").empty() && settings.number("http_port") != 0;
     auto const too_low = [this](std::uint64_t bytes) { return disk ? disk->too_low_for(bytes) : std::string(); };
     auto const life = std::chrono::duration_cast<std::chrono::milliseconds>(settings.duration("http_upload_expiry")).count();
     uploads = std::make_unique<open_uploads>(directory + "/uploads", open_uploads::bounds{static_cast<std::size_t>(settings.number("http_uploads_max")), settings.size("http_upload_max"), settings.size("http_uploads_size"), life, too_low}, wall_ms);
@@ -312,6 +324,7 @@ void broker::house::open_http() {
 /// Last, when everything it asks about is there.
 void broker::house::open_web() {
     if (!web || !https_port) return;
+    if (!updates) return log::warn("dashboard", {}, "there is no dashboard: it shows devices and campaigns, and no update plugin is loaded; `airmail_plugin ota` loads them. HTTPS serves the REST API alone");
     web_house::parts p{*plugins, *own_paths, *logins, [h = http.get()](std::function<void()> f) { h->run(std::move(f)); }, [this] { return not_ready(); },
                        [this] { return api->metrics(); }, {}, {}, {}, directory};
     p.listeners = [this] {

@@ -90,7 +90,8 @@ struct broker::house {
     std::unique_ptr<replication> copies;         // none without plugins: nothing to copy
     std::unique_ptr<house_paths> own_paths;
     std::unique_ptr<web_house> web_side;
-    std::unique_ptr<sdk::web_service> web;
+    std::unique_ptr<sdk::web_service> web;   // given to us; begun with HTTPS and an update plugin
+    bool updates = false;                    // some built-in plugin is loaded
     std::unique_ptr<open_uploads> uploads;
     std::unique_ptr<rest> api;
     std::unique_ptr<admin::http_server> http;

@@ -101,7 +101,7 @@ private:
     /// than a day: a wall clock set wrong must not expire every session at once.
     void begin_clock(std::int64_t stored_ms) {
         auto wall = options_.wall_ms();
-        auto start = stored_ms == 0 ? wall : stored_ms + std::clamp<std::int64_t>(wall - stored_ms, 0, day_ms);
+        auto const start = stored_ms == 0 ? wall : stored_ms + std::clamp<std::int64_t>(wall - stored_ms, 0, day_ms);
         clock_base_ms_ = start - options_.steady_ms();
     }
 

@@ -40,10 +40,17 @@ void mqtt::lost(session::session& s, std::string_view note) {
     if (s.ready) tell_plugins(s, clean ? session_event::kind::gone_clean : session_event::kind::gone_crash, ready, note);
     s.ready = false;
     fanout_.online(s, false);
-    if (!s.kept()) return end(s);
+    bool const waits = s.last_will && !wills_may_go();
+    if (!s.kept()) {
+        if (!waits) return end(s);
+        deadlines_.add(s.disconnected_at, s.number, session::deadline::session_end);
+        return will_waits();
+    }
     if (s.last_will) {
-        if (s.last_will->delay_s == 0) publish_will(s);
+        bool const at_once = s.last_will->delay_s == 0 && !waits;
+        if (at_once) publish_will(s);
         else deadlines_.add(will_at(s), s.number, session::deadline::will);
+        if (!at_once && s.last_will->delay_s == 0) will_waits();
     }
     if (s.expiry_s != forever) deadlines_.add(ends_at(s), s.number, session::deadline::session_end);
     if (deadlines_.size() > 2 * sessions_.size() + 1024)
@@ -75,13 +82,30 @@ void mqtt::publish_will(session::session& s) {
     f.received_at_ms = now();
     f.expires_at_ms = w->message_expiry_s ? f.received_at_ms + std::int64_t{w->message_expiry_s} * 1000 : 0;
     f.publisher = s.number, f.identity = s.name(), f.client_id = s.client_id();
-    publish(storage::message::make(f));
+    auto const bytes = w->payload.size();
+    pace_.began(bytes);
+    publish(storage::message::make(f), [this, bytes](bool) { pace_.ended(bytes); }, true, true);
+}
+
+/// One that comes to a line of others waits behind them. Who drains has no time.
+bool mqtt::wills_may_go() const { return world_.draining || (!wills_wait_ && pace_.may(shard_.now())); }
+
+void mqtt::will_waits() {
+    metric::wills_held.add();
+    if (std::exchange(wills_wait_, true)) return;
+    arm();
+    shard_.again();
+}
+
+void mqtt::run_wills() {
+    expire();
+    if (wills_wait_ && pace_.may(shard_.now())) shard_.again();
 }
 
 void mqtt::expire() {
     session::deadlines::entry e;
     auto const at = now();
-    while (deadlines_.due(at, e)) {
+    while ((world_.draining || pace_.may(shard_.now())) && deadlines_.due(at, e)) {
         auto* s = sessions_.find(e.session);
         // Whoever came back, or went again later, has another deadline.
         if (!s || s->connected() || s->disconnected_at == 0) continue;
@@ -90,11 +114,14 @@ void mqtt::expire() {
             publish_will(*s);
             if (s->stored) store_record(*s);
         } else if (s->expiry_s != forever && ends_at(*s) <= at) {
-            metric::expired.add();
-            log::debug("handlers", {{"id", s->name()}, {"client_id", s->client_id()}}, "session expired");
+            if (s->kept()) {   // the others ended with their connection, and waited to say their will
+                metric::expired.add();
+                log::debug("handlers", {{"id", s->name()}, {"client_id", s->client_id()}}, "session expired");
+            }
             end(*s);
         }
     }
+    wills_wait_ = deadlines_.any_due(at);
 }
 
 void mqtt::store_record(session::session& s, router::waiter_ptr w) {

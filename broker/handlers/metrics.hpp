@@ -34,7 +34,10 @@ inline metrics::counter proofs_bad{"airmail_handlers_scram_exchanges_total", pro
 inline metrics::counter taken_over{"airmail_session_taken_over_total", "Connections ended because their client came again."};
 inline metrics::counter resumed{"airmail_session_resumed_total", "Sessions resumed."};
 inline metrics::counter expired{"airmail_session_expired_total", "Sessions ended by their expiry."};
+inline metrics::counter queues_cut{"airmail_session_queues_cut_total", "Queues shortened because memory ran out; what was dropped is counted by airmail_router_deliveries_dropped_total."};
+inline metrics::counter spared_bytes{"airmail_session_queue_spared_bytes_total", "Bytes of queued messages let go of because memory ran out; the disk has them."};
 inline metrics::counter wills{"airmail_session_wills_published_total", "Wills published."};
+inline metrics::counter wills_held{"airmail_session_wills_held_total", "Wills that waited because many were under way or a receiver's queue was more than half full."};
 inline metrics::counter wills_refused{"airmail_session_wills_refused_total", "Wills that the rules no longer allowed."};
 inline metrics::gauge sessions{"airmail_session_sessions", "Sessions, connected or kept."};
 inline metrics::gauge connected{"airmail_session_connections", "Sessions with a connection."};

@@ -38,6 +38,7 @@ mqtt::mqtt(shard::shard& s, world& w)
     , fanout_{s, w.interest, ledger_, *this, delivery_,
               router::retained_bounds{w.limits.retained.messages / s.count() + 1, w.limits.retained.bytes / s.count() + 1, w.limits.retained.age_ms},
               w.limits.shared_groups, w.limits.share}
+    , pace_{s.count()}
     , session_share_{metric::sessions} {
     if (w.shards.size() < s.count()) w.shards.resize(s.count());
     w.shards[s.index()] = this;
@@ -46,6 +47,8 @@ mqtt::mqtt(shard::shard& s, world& w)
         delivery_.on_plugin_message_acknowledged = [&w](session::session& to, storage::message_ptr const& m) { w.gate->on_delivered(m, to.name()); };
     s.at_turn_end([this] {
         if (fanout_.run_replays()) shard_.again();
+        pace_.next_turn();
+        if (wills_wait_) run_wills();
     });
     arm();
 }
@@ -55,7 +58,7 @@ mqtt::~mqtt() = default;
 std::unique_ptr<mqtt> make_protocol(shard::shard& s, world& w) { return std::make_unique<mqtt>(s, w); }
 
 void mqtt::arm() {
-    alarm_.in(shard_.timers(), paused_.empty() ? 1000 : 50, [this] {
+    alarm_.in(shard_.timers(), paused_.empty() && !wills_wait_ ? 1000 : 50, [this] {
         tick();
         arm();
     });
@@ -169,9 +172,9 @@ bool mqtt::source_may(storage::message const& m) {
     return e->check(who, acl::action::publish, m.topic()).allowed;
 }
 
-void mqtt::publish(storage::message_ptr m, std::function<void(bool)> done, bool durable) {
+void mqtt::publish(storage::message_ptr m, std::function<void(bool)> done, bool durable, bool will) {
     router::publish_options o;
-    o.durable = durable;
+    o.durable = durable, o.will = will;
     show_plugins(m, o);
     router::ack_promise p;
     bool const waits = m->qos() > 0 || m->retain();

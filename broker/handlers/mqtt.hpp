@@ -6,7 +6,9 @@
 #include "broker/handlers/sessions.hpp"
 #include "broker/handlers/world.hpp"
 #include "broker/log/metrics.hpp"
+#include "broker/log/sparing.hpp"
 #include "broker/session/expiry.hpp"
+#include "broker/session/will_pace.hpp"
 #include "broker/shard/timer_wheel.hpp"
 
 #include <optional>
@@ -41,6 +43,7 @@ public:
     bool packet(peer& from, codec::frame const& f) override;
     void gone(peer& from) override;
     void revoked(peer& from) override;
+    void shed() override;
     std::int64_t silence_allowed_ms(peer const& p) const override;
 
     /// Deadlines, paused publishers, stalled outputs. Runs by itself once a second (20 times while somebody is paused);
@@ -48,7 +51,7 @@ public:
     void tick();
     /// A message of the broker or of a plugin, on behalf of nobody. `done` (may be empty) hears whether it is safe.
     /// `durable` false: it is kept in memory only, retained or not.
-    void publish(storage::message_ptr m, std::function<void(bool stored)> done = {}, bool durable = true);
+    void publish(storage::message_ptr m, std::function<void(bool stored)> done = {}, bool durable = true) { publish(std::move(m), std::move(done), durable, false); }
 
     // For the operator. On the shard's thread: post them.
     std::vector<session_info> list() const;
@@ -120,7 +123,11 @@ private:
     // lifecycle.cpp
     void lost(session::session& s, std::string_view note);
     void end(session::session& s);
+    void publish(storage::message_ptr m, std::function<void(bool stored)> done, bool durable, bool will);
     void publish_will(session::session& s);
+    bool wills_may_go() const;
+    void will_waits();
+    void run_wills();
     void expire();
     void store_record(session::session& s, router::waiter_ptr w = nullptr);
     void tell_plugins(session::session& s, session_event::kind k, std::string_view topic, std::string_view note);
@@ -132,6 +139,7 @@ private:
     bool may_receive(router::member& m, std::string_view topic, std::uint64_t hash) override;
     bool source_may(storage::message const& m) override;
     void answer(router::ack_promise const& p, router::outcome o) override;
+    void crowded() override { pace_.crowded(shard_.now()); }
     router::ack_promise promise_to(std::function<void(bool safe)> heard) override;
     router::fanout& of_shard(unsigned t) override { return world_.shards[t]->fanout_; }
 
@@ -156,6 +164,10 @@ private:
     router::delivery delivery_;
     router::fanout fanout_;
     session::deadlines deadlines_;
+    session::will_pace pace_;
+    bool wills_wait_ = false;                          // deadlines_ has some that are due
+    shard::instant shed_at_ = -1'000;
+    log::sparing shed_lines_{1};
     mutable shard::instant clock_read_at_ = -1;
     mutable std::int64_t clock_ = 0;
     std::unordered_map<std::uint64_t, std::unique_ptr<parked>> parked_;

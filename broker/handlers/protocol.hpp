@@ -31,6 +31,8 @@ public:
     virtual void gone(peer& from) = 0;
     /// Its certificate has been taken back while it is connected: it is sent away (0x87), its will handled by policy.
     virtual void revoked(peer& from) { from.close(codec::reason::not_authorized, "certificate revoked"); }
+    /// Memory runs out: lets go of messages that the disk has too, then drops some of what waits in memory alone.
+    virtual void shed() {}
     /// Keep alive: when the peer must have been heard again, in milliseconds of silence allowed; 0 = never.
     virtual std::int64_t silence_allowed_ms(peer const& p) const = 0;
 };

@@ -28,6 +28,8 @@ void mqtt::take_over(session::session& s, bool ends) {
         s.ready = false;
         fanout_.online(s, false);
         if (s.last_will && s.last_will->delay_s == 0) publish_will(s);
+    } else if (wills_wait_ && s.last_will && s.last_will->delay_s == 0) {
+        publish_will(s);   // it was due, and had to wait for others
     }
     if (ends) end(s);  // a will still there goes out with the session's end
     else s.last_will.reset();  // [MQTT-3.1.3-9]

@@ -211,7 +211,7 @@ void lane::on(connect_event const& e) {
     });
     if (broken_ || (ok && v == AIRMAIL_DEFER)) return;
     // A plugin that fails decides nothing in favour of anyone.
-    auto said = !ok || v == AIRMAIL_REFUSE ? sdk::verdict::refuse : sdk::verdict::ok;
+    auto const said = !ok || v == AIRMAIL_REFUSE ? sdk::verdict::refuse : sdk::verdict::ok;
     effects_.push_back(connect_effect{handle, said, {}});
 }
 

@@ -159,6 +159,7 @@ void hub::shed() {
         freed += c->out_bytes();
         c->end(errc::memory);
     }
+    protocol_.shed();
 }
 
 void hub::close_all(codec::reason why, std::function<void()> done) {

@@ -72,7 +72,7 @@ public:
     /// Says goodbye to all, some hundred a turn; `done` when nobody is left.
     void close_all(codec::reason why, std::function<void()> done);
 
-    /// Memory runs out: cuts those for whom most waits, until half of what waits in this hub is gone.
+    /// Memory runs out: cuts those for whom most waits, until half of what waits in this hub is gone; then queues are shortened.
     void shed();
     /// Sends away whoever's certificate is in the lists of now, some thousand a turn.
     void cut_revoked();

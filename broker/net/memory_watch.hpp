@@ -2,7 +2,7 @@
 // How much memory the broker has taken of what it may take. The limit is the smallest of what was configured, what its
 // control groups allow and what the machine has; used is what cannot be given back by writing pages out (RSS without files).
 //
-//   0 ... plenty ... refuse (70 %): no new connections ... shed (85 %): the largest outputs are cut ... limit
+//   0 ... plenty ... refuse (70 %): no new connections ... shed (85 %): the largest outputs and queues are cut ... limit
 
 #include <cstdint>
 #include <functional>

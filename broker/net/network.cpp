@@ -60,7 +60,7 @@ void network::look_at_memory() {
     level_share_.set(static_cast<std::int64_t>(level));
     if (level != before) {
         neighbours_.front.set(level);
-        constexpr std::string_view says[] = {"there is memory again", "memory runs out: new connections are refused", "memory runs out: the largest outputs are cut"};
+        constexpr std::string_view says[] = {"there is memory again", "memory runs out: new connections are refused", "memory runs out: the largest outputs and queues are cut"};
         log::warn("net", {{"used", memory_.used()}, {"limit", memory_.limit()}}, "{}", says[static_cast<int>(level)]);
     }
     constexpr shard::instant shed_every_ms = 50;   // what was cut comes back within that time: nobody is cut for it twice

@@ -11,19 +11,19 @@ namespace airmail::router {
 
 using session::outgoing;
 
-void delivery::give(session::session& s, storage::message_ptr const& m, wish const& w, bool durable, std::vector<owed>& out) {
+bool delivery::give(session::session& s, storage::message_ptr const& m, wish const& w, bool durable, std::vector<owed>& out) {
     auto const qos = upgrade_qos ? w.qos : std::min(m->qos(), w.qos);  // [MQTT-3.8.4-8]
     bool const waits = qos == 0 && !s.out && s.queue_qos0 && s.kept();
     if (qos == 0 && !waits) {
-        if (!s.out) return metric::dropped_offline.add();
-        if (s.output_bytes_max && s.out->out_bytes() > s.output_bytes_max) return metric::dropped_slow.add();
+        if (!s.out) return metric::dropped_offline.add(), false;
+        if (s.output_bytes_max && s.out->out_bytes() > s.output_bytes_max) return metric::dropped_slow.add(), false;
         auto const* v = fit(s, *m, 0, w.retain, w.ids);
-        if (!v) return metric::dropped_too_large.add();
+        if (!v) return metric::dropped_too_large.add(), false;
         append(*s.out, *v, m, 0, false);
         metric::sent_payload.add(m->payload().size());
-        return metric::sent_qos0.add();
+        return metric::sent_qos0.add(), false;
     }
-    if (!s.out && !s.kept()) return metric::dropped_offline.add();
+    if (!s.out && !s.kept()) return metric::dropped_offline.add(), false;
     auto& sending = s.sending();
     bool const stores = durable && s.stored && qos > 0 && m->qos() > 0;   // what came with QoS 0 is promised to nobody
     session::entry e;
@@ -31,7 +31,7 @@ void delivery::give(session::session& s, storage::message_ptr const& m, wish con
     e.subscription = s.v5() ? sending.remember(w.ids) : 0;
     e.qos = qos, e.retain = w.retain, e.owed_lsn = stores, e.share = w.share;
     auto const number = sending.push(std::move(e), s.bound);
-    if (!number) return metric::dropped_queue_full.add();  // newest refused, never silent
+    if (!number) return metric::dropped_queue_full.add(), s.out != nullptr;  // newest refused, never silent
     if (stores) {
         storage::reference r;
         r.session = s.number, r.qos = qos, r.retain = w.retain;
@@ -42,6 +42,7 @@ void delivery::give(session::session& s, storage::message_ptr const& m, wish con
     pump(s);
     fresh_ = nullptr;
     count(s);
+    return s.out && sending.crowded(s.bound);
 }
 
 void delivery::pump(session::session& s) {
@@ -208,6 +209,17 @@ template <class F> void delivery::advance(storage::advance const& what, F done) 
             if (find_(what.session)) advance(what, done);
         });
     }));
+}
+
+std::uint64_t delivery::spare(session::session& s) {
+    return s.out && s.sending_if() ? s.sending().spare() : 0;   // without a connection there are none
+}
+
+session::outgoing::change delivery::cut(session::session& s, std::uint64_t kept) {
+    auto const gone = s.sending().cut(kept);
+    metric::dropped_memory.add(static_cast<std::uint64_t>(gone.messages));
+    count(s);
+    return gone;
 }
 
 void delivery::retry_stalled() {

@@ -42,7 +42,8 @@ public:
         : shard_{shard}, ledger_{l}, find_{std::move(find)}, now_{std::move(stored_now)}, may_read_{std::move(may)} {}
 
     /// Sends, queues or drops (counted). With a durable session and `durable` the reference to be stored is added to `out`.
-    void give(session::session& s, storage::message_ptr const& m, wish const& w, bool durable, std::vector<owed>& out);
+    /// @return its queue is more than half full, and the client is there to make it shorter: whoever can wait should
+    bool give(session::session& s, storage::message_ptr const& m, wish const& w, bool durable, std::vector<owed>& out);
     /// The store wrote the message (or could not: at = 0). Settles what was acknowledged meanwhile.
     void told(std::uint32_t session, std::uint32_t number, storage::lsn at);
 
@@ -56,6 +57,10 @@ public:
     static void restored(session::session& s) { count(s); }
     /// Those that stopped because their output was full, and steps of QoS 2 that could not be stored: tried again once a second.
     void retry_stalled();
+    /// Memory runs out: bodies of a connected session that the disk has too are let go of. @return bytes
+    static std::uint64_t spare(session::session& s);
+    /// Memory runs out: of what waits for this session in memory alone the newest goes, until `kept` bytes are left. Counted.
+    static session::outgoing::change cut(session::session& s, std::uint64_t kept);
     void forget_variants() { variants_.forget(); }
     std::int64_t now() const { return now_(); }
 

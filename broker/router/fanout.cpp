@@ -120,7 +120,7 @@ void fanout::arrive(storage::message_ptr const& m, std::uint64_t hash, from cons
         wish w{h.qos, h.retain, {}};
         if (h.more) w.ids = overlaps_[h.more - 1];
         else if (h.first_id) w.ids = {&h.first_id, 1};
-        delivery_.give(*h.who, m, w, f.how.durable, a.references);
+        a.crowded |= delivery_.give(*h.who, m, w, f.how.durable, a.references);
     }
     for (std::size_t i = 0; i < group_hits_.size(); ++i) to_group(group_hits_[i], m, hash, f, a, 0);
     if (m->retain() && home(hash, shard_.count()) == shard_.index()) {
@@ -144,7 +144,7 @@ void fanout::to_group(std::uint32_t number, storage::message_ptr const& m, std::
         if (auto* s = around_.find(r.session)) {
             wish w{r.qos, r.retain, {}, chosen->record + 1};
             if (r.subscription_id) w.ids = {&r.subscription_id, 1};
-            delivery_.give(*s, m, w, f.how.durable, a.references);
+            a.crowded |= delivery_.give(*s, m, w, f.how.durable, a.references);
         }
         return;
     }
@@ -163,7 +163,7 @@ void fanout::to_member(storage::message_ptr const& m, std::uint64_t hash, from c
         wish w{r.qos, r.retain, {}, record + 1};
         if (r.subscription_id) w.ids = {&r.subscription_id, 1};
         delivery_.forget_variants();
-        delivery_.give(*s, m, w, f.how.durable, a.references);
+        a.crowded = delivery_.give(*s, m, w, f.how.durable, a.references);
         delivery_.forget_variants();
         a.balance = -1;
         return report(f, std::move(a), false);
@@ -193,7 +193,7 @@ void fanout::answered(std::uint64_t number, arrival&& a, bool shard_done) {
     else p.got.references.insert(p.got.references.end(), a.references.begin(), a.references.end());
     p.got.matched += a.matched;
     p.got.balance += a.balance;
-    p.got.refused |= a.refused;
+    p.got.refused |= a.refused, p.got.crowded |= a.crowded;
     p.missing -= shard_done ? 1 : 0;
     flush();
 }
@@ -208,6 +208,7 @@ void fanout::flush() {
 }
 
 void fanout::finish(pending_publish& p) {
+    if (p.got.crowded && p.how.will) around_.crowded();
     bool const retains = p.body->retain() && !p.got.refused && !p.how.handed_on;
     bool const stores = p.how.durable && (!p.got.references.empty() || retains || p.how.consumers || p.how.remember_id);
     if (!stores) {

@@ -47,6 +47,8 @@ public:
     virtual ack_promise promise_to(std::function<void(bool safe)> heard) = 0;
     /// May who published this retained message still publish it? (check_retain_source)
     virtual bool source_may(storage::message const&) { return true; }
+    /// A will met a queue that is more than half full, of a client that is there. Before its answer().
+    virtual void crowded() {}
     /// Keeps the promise: PUBACK, PUBREC, or the refusal.
     virtual void answer(ack_promise const& p, outcome o) = 0;
     /// The same room on another shard: only for use inside mail to it.
@@ -59,6 +61,7 @@ struct publish_options {
     std::uint32_t consumers = 0;               // plugin lanes that must see it in the log
     bool heard = false;                        // some plugin has it already: not "no matching subscribers"
     bool handed_on = false;                    // from a member that left: it has been retained and seen by all others before
+    bool will = false;                         // can wait: is told when queues of receivers get full
     bool remember_id = false;                  // QoS 2 of a stored session: keep the packet id too [MQTT-4.3.3-10]
     std::uint32_t retained_per_identity = 0;   // bound, 0 = none
 };
@@ -123,6 +126,7 @@ private:
         std::uint32_t matched = 0;
         std::int32_t balance = 0;       // group deliveries handed on (+) and arrived (-)
         bool refused = false;
+        bool crowded = false;
     };
     struct pending_publish {
         storage::message_ptr body;

@@ -12,6 +12,7 @@ inline metrics::counter sent_qos2{"airmail_router_publishes_sent_total", "PUBLIS
 inline char const* const dropped_help = "Deliveries to one subscriber that were dropped, by cause.";
 inline metrics::counter dropped_offline{"airmail_router_deliveries_dropped_total", dropped_help, {{"cause", "offline"}}};
 inline metrics::counter dropped_slow{"airmail_router_deliveries_dropped_total", dropped_help, {{"cause", "slow"}}};
+inline metrics::counter dropped_memory{"airmail_router_deliveries_dropped_total", dropped_help, {{"cause", "memory"}}};
 inline metrics::counter dropped_too_large{"airmail_router_deliveries_dropped_total", dropped_help, {{"cause", "too_large"}}};
 inline metrics::counter dropped_queue_full{"airmail_router_deliveries_dropped_total", dropped_help, {{"cause", "queue_full"}}};
 inline metrics::counter dropped_not_allowed{"airmail_router_deliveries_dropped_total", dropped_help, {{"cause", "not_allowed"}}};

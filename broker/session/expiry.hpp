@@ -32,6 +32,7 @@ public:
         heap_.pop_back();
         return true;
     }
+    bool any_due(std::int64_t now) const { return !heap_.empty() && heap_.front().at <= now; }
     std::size_t size() const { return heap_.size(); }
     /// Forgets entries that `stale` names; called when the heap has grown past twice the sessions.
     template <class Stale> void prune(Stale&& stale) {

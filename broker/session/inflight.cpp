@@ -170,14 +170,18 @@ storage::lsn outgoing::discard(std::uint32_t number) {
     return at;
 }
 
-void outgoing::finish(std::uint32_t index) {
-    entry& e = queue_[index];
+std::uint64_t outgoing::finish_one(entry& e) {
     e.state = progress::over;
     e.body.reset();
     auto const size = std::uint64_t{e.size_64} * 64;
     bytes_ -= size;
     e.size_64 = 0;
     ++over_;
+    return size;
+}
+
+void outgoing::finish(std::uint32_t index) {
+    auto const size = finish_one(queue_[index]);
     if (index < cursor_) --in_flight_, in_flight_bytes_ -= size;
     trim();
     tell_load();
@@ -218,6 +222,47 @@ void outgoing::detach() {
     scan_all();
     for (std::uint32_t i = 0; i < queue_.size(); ++i)
         if (queue_[i].at != 0) queue_[i].body.reset();
+}
+
+namespace {
+
+/// Nobody but this queue has it, and nothing of it has been said to the client or the store.
+bool loose(entry const& e) { return e.state == progress::waiting && e.body && e.at == 0 && !e.owed_lsn; }
+
+}
+
+std::uint64_t outgoing::spare() {
+    std::uint64_t bytes = 0;
+    for (auto i = cursor_; i < queue_.size(); ++i) {
+        entry& e = queue_[i];
+        if (e.state == progress::waiting && e.body && e.at != 0) e.body.reset(), bytes += std::uint64_t{e.size_64} * 64;
+    }
+    return bytes;
+}
+
+std::uint64_t outgoing::loose_bytes() const {
+    std::uint64_t bytes = 0;
+    for (auto i = cursor_; i < queue_.size(); ++i)
+        if (loose(queue_[i])) bytes += std::uint64_t{queue_[i].size_64} * 64;
+    return bytes;
+}
+
+outgoing::change outgoing::cut(std::uint64_t kept) {
+    change gone{0, 0};
+    auto left = loose_bytes();
+    // What lies between others leaves an empty entry behind, and of those there are so many and no more.
+    for (auto i = queue_.size(); i > cursor_ && left > kept && over_ < over_max / 2; --i) {
+        entry& e = queue_[i - 1];
+        if (!loose(e)) continue;
+        auto const bytes = finish_one(e);
+        left -= bytes;
+        ++gone.messages, gone.bytes += static_cast<std::int64_t>(bytes);
+        if (i == queue_.size()) queue_.pop_back(), --over_;
+    }
+    trim();
+    queue_.fit();
+    tell_load();
+    return gone;
 }
 
 void outgoing::missing(std::size_t n, std::vector<storage::lsn>& at, std::vector<std::uint32_t>& numbers) {

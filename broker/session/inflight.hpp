@@ -102,6 +102,17 @@ public:
         return load_;
     }
 
+    /// More than half of what it may hold: whoever can wait should.
+    bool crowded(queue_limits const& bound) const {
+        return (bound.messages && size() > bound.messages / 2) || (bound.bytes && bytes_ > bound.bytes / 2);
+    }
+    /// Memory runs out: lets go of bodies that the disk has too; they are fetched when their turn comes. @return bytes, in steps of 64
+    std::uint64_t spare();
+    /// Bytes of what waits in memory alone, in steps of 64: no disk has it, and it has not begun.
+    std::uint64_t loose_bytes() const;
+    /// Drops the newest of that until no more than `kept` bytes of it are left. What was dropped.
+    change cut(std::uint64_t kept);
+
     /// The connection is gone: the cursor goes back, bodies that the disk has are let go.
     void detach();
     /// LSNs (with entry numbers) of up to `n` bodies missing from the cursor on.
@@ -129,6 +140,7 @@ private:
     void scan_all();
     void pass(entry const& e, bool in_flight);
     void finish(std::uint32_t index);
+    std::uint64_t finish_one(entry& e);
     void trim();
 
     queue queue_;

@@ -4,6 +4,8 @@
 
 #include "storage/store.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cstdint>
 #include <memory>
@@ -44,12 +46,26 @@ public:
         assert(i < size_);
         return ring_[(head_ + i) & (capacity_ - 1)];
     }
+    entry const& operator[](std::uint32_t i) const {
+        assert(i < size_);
+        return ring_[(head_ + i) & (capacity_ - 1)];
+    }
     /// Entries are numbered in the order of arrival; [0] has number first().
     std::uint32_t first() const { return first_; }
     std::uint32_t push(entry&& e) {
         if (size_ == capacity_) grow();
         ring_[(head_ + size_) & (capacity_ - 1)] = std::move(e);
         return first_ + size_++;
+    }
+    /// The newest goes; its number is given again.
+    void pop_back() {
+        assert(size_ > 0);
+        ring_[(head_ + --size_) & (capacity_ - 1)] = {};
+    }
+    /// Gives back what a queue that was long no longer needs.
+    void fit() {
+        if (capacity_ <= 64 || size_ > capacity_ / 4) return;
+        resize(std::bit_ceil(std::max(size_, 4U)));
     }
     void pop_front() {
         assert(size_ > 0);
@@ -59,11 +75,11 @@ public:
     }
 
 private:
-    void grow() {
-        auto const wider = capacity_ ? capacity_ * 2 : 4;
-        auto ring = std::make_unique<entry[]>(wider);
+    void grow() { resize(capacity_ ? capacity_ * 2 : 4); }
+    void resize(std::uint32_t capacity) {
+        auto ring = std::make_unique<entry[]>(capacity);
         for (std::uint32_t i = 0; i < size_; ++i) ring[i] = std::move((*this)[i]);
-        ring_ = std::move(ring), capacity_ = wider, head_ = 0;
+        ring_ = std::move(ring), capacity_ = capacity, head_ = 0;
     }
     std::unique_ptr<entry[]> ring_;
     std::uint32_t capacity_ = 0, head_ = 0, size_ = 0, first_ = 0;

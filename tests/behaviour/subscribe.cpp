@@ -160,6 +160,7 @@ TEST_CASE("many retained messages come in pages, at the client's pace, none lost
     wire_script w{2};
     auto &a = w.client("a"), &b = w.client("b");
     w.defaults->retained_per_identity_max = 0;
+    w.defaults->queue_messages_max = 100;   // less than there is: it has to wait outside
     a.connects(), b.connects();
     for (int i = 0; i < 300; ++i) a.sends({.topic = "r/" + std::to_string(i), .payload = "x", .qos = 1, .id = static_cast<std::uint16_t>(i + 1), .retain = true});
     b.subscribes({"r/#", 1});

@@ -66,6 +66,10 @@ def switched(old, mutants):
     if declared:  # the name has to outlive the line
         value = lambda line: plain(line)[len(declared.group(0)):].rstrip(';')
         return declared.group(0) + ''.join(f'airmail_mutant() == {m["number"]} ? ({value(m["new"])}) : ' for m in mutants) + f'({value(old)});'
+    made = re.fullmatch(r'(\w+) const (\w+)\{(.*)\};', plain(old))
+    if made:  # so has this one's
+        value = lambda line: made.group(1) + plain(line)[len(f'{made.group(1)} const {made.group(2)}'):].rstrip(';')
+        return f'{made.group(1)} const {made.group(2)} = ' + ''.join(f'airmail_mutant() == {m["number"]} ? {value(m["new"])} : ' for m in mutants) + f'{value(old)};'
     out = head
     for m in mutants:
         out += f'if (airmail_mutant() == {m["number"]}) {{ {plain(m["new"])} }} else '

@@ -89,3 +89,42 @@ TEST_CASE("B28 at three quarters of its memory limit the broker takes nobody new
     connects(again, plain_options(d, "again"));
     CHECK(d.stop() == 0);
 }
+
+TEST_CASE("B28 at nine tenths of its memory limit the longest queue that no disk has loses its newest messages, the others keep theirs, and the log names it") {
+    std::string const listener = "store_durability memory\nlimit_queue_messages 0\nlimit_queue_size 128MiB\nlistener {plain} 127.0.0.1\nlistener_allow_anonymous true\n";
+    broker_process d{listener};
+    up(d);
+    for (auto const* who : {"longest", "modest"}) {
+        blocking_client c;
+        connects(c, plain_options(d, who, false));
+        REQUIRE(c.subscribe(who, 1).has_value());
+        c.disconnect();
+    }
+    blocking_client from;
+    connects(from, plain_options(d, "from"));
+    constexpr int many = 3000;
+    for (int i = 0; i < many; ++i) {
+        auto const payload = std::to_string(i) + " " + std::string(16'000, 'x');
+        REQUIRE(from.publish({.topic = "longest", .payload = payload, .qos = 1}) == reason::success);
+    }
+    for (int i = 0; i < 20; ++i) REQUIRE(from.publish({.topic = "modest", .payload = "small", .qos = 1}) == reason::success);
+    d.configure("memory_limit " + std::to_string(anonymous_bytes(d.pid()) * 100 / 90) + "\n" + listener);
+    d.reload();
+    CHECK(eventually([&] { return metric(d, "airmail_router_deliveries_dropped_total{cause=\"memory\"}") > 0; }));
+    CHECK(d.says("longest=longest"));
+    CHECK(eventually([&] { return metric(d, "airmail_net_memory_level") < 2; }));
+    auto const gone = static_cast<int>(metric(d, "airmail_router_deliveries_dropped_total{cause=\"memory\"}"));
+    CHECK(gone < many);
+    d.configure("memory_limit 0\n" + listener);
+    d.reload();
+    REQUIRE(eventually([&] { return metric(d, "airmail_net_memory_level") == 0; }));
+    blocking_client longest, modest;
+    connects(longest, plain_options(d, "longest", false)), connects(modest, plain_options(d, "modest", false));
+    for (int i = 0; i < many - gone; ++i) {
+        auto const m = longest.receive();
+        REQUIRE_MESSAGE(m.has_value(), i << " of " << many - gone << " came");
+        CHECK(m->payload.starts_with(std::to_string(i) + " "));
+    }
+    for (int i = 0; i < 20; ++i) CHECK(modest.receive().has_value());
+    CHECK(d.stop() == 0);
+}

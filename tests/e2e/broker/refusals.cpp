@@ -140,6 +140,23 @@ TEST_CASE("port 0 turns health and HTTPS off") {
     CHECK(std::stoi(sockets.text) == 2);  // the listener and the control socket
 }
 
+TEST_CASE("HTTPS without update plugins serves keys and audit, and says why there is no dashboard") {
+    auto const& f = fleet::get().ours;
+    broker_process d{plain + "http_certfile " + f.server().certificate + "\nhttp_keyfile " + f.server().key + "\nhttp_port {https}\n"};
+    up(d);
+    CHECK(d.says("there is no dashboard"));
+    CHECK(d.says("airmail_plugin ota"));
+    CHECK(d.control("POST", "/api/v1/keys", R"({"name":"ci","role":"viewer"})").code == 201);
+    CHECK(d.control("GET", "/api/v1/keys").text.find("\"ci\"") != std::string::npos);
+    CHECK(d.control("GET", "/api/v1/sessions").code == 200);
+    CHECK(d.stop() == 0);
+    // With them it is there.
+    d.configure(plain + "airmail_plugin ota\nhttp_certfile " + f.server().certificate + "\nhttp_keyfile " + f.server().key + "\nhttp_port {https}\n");
+    up(d);
+    CHECK(d.says("the dashboard has no user yet"));
+    CHECK(d.stop() == 0);
+}
+
 TEST_CASE("--test-config says what is wrong without starting") {
     broker_process d{plain + "nonsense true\n"};
     d.try_start();  // writes the file

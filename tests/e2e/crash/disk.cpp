@@ -293,7 +293,7 @@ TEST_CASE("F04: a sync that takes seconds keeps acknowledgements waiting, and no
         disk_shim shim(d, false);
         up(d);
         owe_to_somebody(d);
-        blocking_client writer{120s}, talker, listener;
+        blocking_client writer{300s}, talker, listener;   // two syncs of its own commit, and two of the one under way
         connects(writer, plain_options(d, "writer"));
         connects(talker, plain_options(d, "talker"));
         connects(listener, plain_options(d, "listener"));

@@ -1,10 +1,11 @@
-// Many at once, against a whole broker with real shards: takeovers that race, one message to a hundred
+// Many at once, against a whole broker with real shards: takeovers that race, wills that come together, one message to a hundred
 // thousand subscriptions, and a process that stood still. Somebody else is served all the while.
 
 #include "tests/e2e/broker/house.hpp"
 
 #include <atomic>
 #include <random>
+#include <set>
 #include <thread>
 
 using namespace airmail::testing;
@@ -142,6 +143,40 @@ TEST_CASE("B19: six threads take over two client ids again and again, subscribin
     for (std::size_t at = 0; (at = sessions.find("\"twin-", at)) != sessions.npos; ++at) ++twins;
     CHECK_MESSAGE(twins == 2, sessions);
     CHECK(d.stop() == 0);
+}
+
+TEST_CASE("B23: three hundred wills of 60 KB at once: all come, and who publishes meanwhile does not wait a second") {
+    constexpr int clients = 300;
+    broker_process d{"shard_count 2\n" + open_door};
+    up(d);
+    blocking_client watch;
+    auto slow = plain_options(d, "watch");
+    slow.receive_maximum = 8;   // what waits for it has to wait in its queue, which holds 4 MiB: less than a quarter of all
+    connects(watch, slow);
+    REQUIRE(watch.subscribe("wills/#", 1).has_value());
+    std::vector<std::unique_ptr<blocking_client>> all;
+    for (int i = 0; i < clients; ++i) {
+        auto o = plain_options(d, "gone-" + std::to_string(i), i % 2);   // half of them leave sessions behind
+        o.will = client::publication{.topic = "wills/" + std::to_string(i), .payload = std::string(60'000, 'w'), .qos = 1};
+        connects(*all.emplace_back(std::make_unique<blocking_client>()), o);
+    }
+    heartbeat other{d};
+    for (auto& c : all) c->drop(true);
+    std::set<std::string> topics;
+    for (int i = 0; i < clients; ++i) {
+        auto const m = watch.receive();
+        REQUIRE_MESSAGE(m.has_value(), i << " came");
+        REQUIRE(m->payload.size() == 60'000);
+        topics.insert(m->topic);
+    }
+    CHECK(topics.size() == clients);
+    CHECK(watch.waiting() == 0);
+    CHECK(other.longest() < 1s);
+    CHECK(other.failures == 0);
+    CHECK(other.beats > 0);
+    auto const metrics = d.get("/metrics").text;
+    CHECK(metrics.find("airmail_session_wills_held_total 0\n") == metrics.npos);   // they had to wait, and did
+    CHECK(metrics.find("airmail_router_deliveries_dropped_total{cause=\"queue_full\"} 0\n") != metrics.npos);
 }
 
 TEST_CASE("B26: one message to a hundred thousand subscriptions: everybody has it, memory stays, and who publishes meanwhile does not wait a second") {

@@ -188,5 +188,6 @@ TEST_CASE("B28 shedding cuts those for whom most waits and leaves the others") {
     r.on_shard(0, [&] { r.network->at(0).shed(); });
     CHECK(r.until(0, [&] { return r.on(0).peers.count("greedy") == 0; }));
     CHECK(count::cut_memory.value() == cut + 1);
+    CHECK(r.on(0).sheds == 1);   // queues are the sessions' affair
     CHECK(modest.ping());
 }

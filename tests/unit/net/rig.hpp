@@ -45,12 +45,13 @@ struct double_protocol final : handlers::protocol {
         peers.erase(names[&from]);
         names.erase(&from);
     }
+    void shed() override { ++sheds; }
     std::int64_t silence_allowed_ms(handlers::peer const&) const override { return silence_ms; }
 
     std::map<std::string, handlers::peer*> peers;
     std::map<handlers::peer*, std::string> names;
     std::function<bool(handlers::peer&, codec::frame const&)> on_packet;
-    int connects = 0, packets = 0, gones = 0;
+    int connects = 0, packets = 0, gones = 0, sheds = 0;
     std::int64_t silence_ms = 0;
     bool remember = true;   // who is here; off where memory is measured
 };

@@ -303,13 +303,18 @@ TEST_CASE("D12: a chain without end, or a key that costs seconds to compute with
     CHECK(SSL_get_verify_result(p.server.get()) != X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
 }
 
-TEST_CASE("D03 D04: no version below 1.2 whatever is configured, and nobody renegotiates") {
+TEST_CASE("D03 D04: no version below what is configured, none below 1.2 whatever that is, and nobody renegotiates") {
     tls_pair p;
     p.settings.version_min = TLS1_2_VERSION;
     auto device = p.ca.issue("dev-1");
     SUBCASE("TLS 1.1") {
         p.make(&device, TLS1_1_VERSION);
         SSL_set_security_level(p.client.get(), 0);
+        CHECK_FALSE(p.shake());
+    }
+    SUBCASE("TLS 1.2 where 1.3 is the least, as it is unless written") {
+        p.settings.version_min = tls_settings{}.version_min;
+        p.make(&device, TLS1_2_VERSION);
         CHECK_FALSE(p.shake());
     }
     SUBCASE("renegotiation by the client") {

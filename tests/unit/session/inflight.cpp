@@ -241,3 +241,48 @@ TEST_CASE("QoS 0 that waited leaves in its place, without a packet id, and is ov
     CHECK(o.acknowledged(1).known);
     CHECK(o.next(1, true, 0).e.qos == 1);
 }
+
+TEST_CASE("cut: the newest of what only this queue has goes, whatever else lies between; new messages still fit in") {
+    outgoing o;
+    auto const each = std::int64_t{64} * ((static_cast<std::int64_t>(body("x")->footprint()) + 63) / 64);
+    for (int i = 0; i < 20'000; ++i) REQUIRE(o.push(of(1, "x", i % 2), {.messages = 0}));
+    auto const sent = o.next(1, true, 0);
+    for (int i = 1; i < 20'000; i += 2) o.told(static_cast<std::uint32_t>(i), static_cast<storage::lsn>(i), false);
+    CHECK(o.loose_bytes() == static_cast<std::uint64_t>(each * 9'999));
+    auto const gone = o.cut(static_cast<std::uint64_t>(each * 100));
+    CHECK(gone.messages == outgoing::over_max / 2);   // each left an empty entry between two that the disk has
+    CHECK(gone.bytes == each * gone.messages);
+    CHECK(o.loose_bytes() == static_cast<std::uint64_t>(each * (9'999 - gone.messages)));
+    CHECK(o.size() == 20'000 - gone.messages);
+    CHECK(o.push(of(1), {.messages = 0}));
+    CHECK(o.acknowledged(sent.e.packet_id).known);
+}
+
+TEST_CASE("cut to nothing: what is in flight stays, new messages fit in again") {
+    outgoing o;
+    queue_limits const narrow{.messages = 10'000};
+    for (int round = 0; round < 5; ++round) {
+        while (o.push(of(1), narrow)) {}
+        CHECK(o.size() == 10'000);
+        auto const first = o.next(1, false, 0);
+        if (round == 0) CHECK(first.kind == what::publish);
+        CHECK(o.cut(0).messages == 9'999);
+        CHECK(o.size() == 1);
+        CHECK(o.in_flight() == 1);
+        CHECK(o.next(1, false, 0).kind == what::nothing);
+    }
+}
+
+TEST_CASE("spare: bodies that the disk has are let go of from the cursor on, and fetched when their turn comes") {
+    outgoing o;
+    for (int i = 0; i < 3; ++i) o.push(of(1, "x", true), wide);
+    auto const first = o.next(1, true, 0);
+    for (std::uint32_t i = 0; i < 3; ++i) o.told(i, i + 1, true);
+    CHECK(o.spare() > 0);
+    CHECK(o.spare() == 0);
+    CHECK(o.acknowledged(first.e.packet_id).body);
+    CHECK(o.next(1, true, 0).kind == what::fetch);
+    CHECK(o.body(1, body("x")));
+    CHECK(o.next(1, true, 0).kind == what::publish);
+    CHECK(o.size() == 2);
+}

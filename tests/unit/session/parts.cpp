@@ -1,6 +1,7 @@
 #include "broker/session/session.hpp"
 
 #include "broker/session/expiry.hpp"
+#include "broker/session/will_pace.hpp"
 
 #include <doctest/doctest.h>
 
@@ -99,4 +100,36 @@ TEST_CASE("topics in turn keep their aliases, one that comes once takes none awa
     while (!send(12).known) REQUIRE(++sent < 300);
     CHECK_FALSE(send(10).known);
     CHECK(send(12).known);
+}
+
+TEST_CASE("wills: so many under way over all shards, room again in the turn after their end; a crowded receiver holds them, for five seconds at most") {
+    will_pace p{4};
+    for (unsigned i = 0; i < will_pace::wills_max / 4; ++i) {
+        CHECK(p.may(0));
+        p.began(10);
+    }
+    CHECK_FALSE(p.may(0));
+    p.ended(10);
+    CHECK_FALSE(p.may(0));
+    p.next_turn();
+    CHECK(p.may(0));
+    p.began(will_pace::bytes_max);   // one always may, and then no other
+    CHECK_FALSE(p.may(0));
+    p.ended(will_pace::bytes_max), p.next_turn();
+    CHECK(p.may(0));
+    p.crowded(1000);
+    CHECK_FALSE(p.may(1000 + will_pace::hold_ms - 1));
+    CHECK(p.may(1000 + will_pace::hold_ms));
+    int asked = 0;
+    for (std::int64_t at = 1000; at < 1000 + will_pace::patience_ms; at += 50)
+        if (p.may(at)) ++asked, p.began(0), p.crowded(at), p.ended(0), p.next_turn();
+    CHECK(asked >= 6);
+    CHECK(asked <= 12);
+    auto const later = 1000 + will_pace::patience_ms + will_pace::hold_most_ms;
+    p.began(0), p.crowded(later), p.ended(0), p.next_turn();
+    CHECK(p.may(later));   // heard no more
+    p.began(0), p.ended(0), p.next_turn();   // one that was taken
+    p.crowded(20'000);
+    CHECK_FALSE(p.may(20'000 + will_pace::hold_ms - 1));
+    CHECK(p.may(20'000 + will_pace::hold_ms));
 }

@@ -79,6 +79,7 @@ disk_image power_cut::with(std::vector<std::size_t> const& through, std::size_t 
 void lay_out(disk_image const& image, std::string const& directory) {
     namespace fs = std::filesystem;
     fs::remove_all(directory);
+    fs::create_directories(directory);   // before the first sync there was perhaps no file
     for (auto const& [name, bytes] : image) {
         auto const file = fs::path(directory) / name;
         fs::create_directories(file.parent_path());
