@@ -126,6 +126,7 @@ private:
     /// Which rows of devices, and through which index; `serial` names the column that orders them.
     struct device_query {
         std::string from = "devices d", where, serial = "d.serial_no", key = "count", lean;   // lean: the same count without the join
+        bool accepted_only = false;                                                     // all but a few: those few are counted
         std::vector<sdk::sql_value> args;
     };
     device_query query_of(call const& f);
