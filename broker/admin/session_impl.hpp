@@ -59,11 +59,12 @@ struct open_file {
     std::uint64_t size = 0;
     std::shared_ptr<content> opened;
     explicit open_file(response const& answer) : opened(answer.opened) {
-        if (opened) {
-            size = opened->size();
-            return;
-        }
-        fd = ::open(answer.file_path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (opened) size = opened->size();
+        else open(answer.file_path);
+        if (answer.file_bytes) size = std::min(size, answer.file_bytes);
+    }
+    void open(std::string const& path) {
+        fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         struct stat st;
         if (fd >= 0 && ::fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) size = static_cast<std::uint64_t>(st.st_size);
         else if (fd >= 0) ::close(fd), fd = -1;
