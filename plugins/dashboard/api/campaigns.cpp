@@ -2,6 +2,7 @@
 #include "plugins/dashboard/api/resolvers.hpp"
 
 #include "plugins/campaign/views.hpp"
+#include "plugins/cohort/study.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -177,6 +178,20 @@ json::value resolvers::campaign_events(call const& f) {
         r.get_object()["detail"] = text.empty() ? json::value(nullptr) : ec ? json::value(text) : v;
     }
     return rows;
+}
+
+json::value comparison_of(json::value said) {
+    if (!said.is_object()) return nullptr;
+    if (text_of(said, "alarm").empty()) said.get_object()["alarm"] = nullptr;
+    return said;
+}
+
+json::value resolvers::campaign_comparison(call const& f) {
+    auto const study = plugins::cohort::load_study(db_, text_of(f.parent, "campaign_id"));
+    if (!study) return nullptr;
+    boost::system::error_code ec;
+    auto said = json::parse(plugins::cohort::study_json(*study), ec);
+    return ec ? json::value(nullptr) : comparison_of(std::move(said));
 }
 
 json::value resolvers::update_campaign_name(call const& f) {

@@ -138,3 +138,30 @@ TEST_CASE("a campaign's events in the order of seq, from any of them") {
         SAME(want, got.at("campaign").at("events").as_array(), id << " " << first << " " << after);
     }
 }
+
+TEST_CASE("the comparison of a campaign's devices is typed, and null where there is none") {
+    auto& c = console::get();
+    auto const& id = c.s.campaigns[0].id;
+    auto ask = [&](string const& of) {
+        return c.ask("query($id: ID!) { campaign(id: $id) { comparison { window_s alpha gate alarm alarm_at measures { measure harm pairs worse better same evidence needed shown } } } }", {{"id", of}}).at("campaign").at("comparison");
+    };
+    CHECK(ask(c.s.campaigns[1].id) == json::value(nullptr));
+    auto const got = ask(id);
+    CHECK(got.at("window_s") == 600);
+    CHECK(got.at("alpha").as_double() == 0.05);
+    CHECK(got.at("gate") == true);
+    CHECK(got.at("alarm") == "field:battery");
+    CHECK(got.at("alarm_at") == json::value(moment(wall)));
+    json::array names;
+    for (auto const& m : got.at("measures").as_array()) {
+        names.push_back(m.at("measure"));
+        bool const battery = m.at("measure") == "field:battery";
+        CHECK(m.at("harm") == (battery ? "LOWER" : "HIGHER"));
+        CHECK(m.at("pairs") == (battery ? 42 : 0));
+        CHECK(m.at("worse") == (battery ? 30 : 0));
+        CHECK(m.at("shown") == battery);
+        CHECK(m.at("needed").as_double() == doctest::Approx(60));
+        CHECK((m.at("evidence").to_number<double>() > 60) == battery);
+    }
+    CHECK(names == json::array{"errors", "field:battery", "reconnects"});
+}

@@ -5,6 +5,7 @@
 
 #include "plugins/dashboard/api/engine.hpp"
 
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <ctime>
 #include <doctest/doctest.h>
