@@ -297,6 +297,8 @@ void broker::house::open_http() {
     limits.header_bytes_max = static_cast<std::uint32_t>(settings.size("limit_http_header"));
     limits.body_bytes_max = settings.size("limit_http_body");
     limits.deadline = std::max(std::chrono::seconds(1), std::chrono::duration_cast<std::chrono::seconds>(settings.duration("limit_http_timeout")));
+    limits.linger = std::max(std::chrono::seconds(1), std::chrono::duration_cast<std::chrono::seconds>(settings.duration("limit_http_linger_time")));
+    limits.linger_bytes_max = settings.size("limit_http_linger");
     limits.connections_max = static_cast<std::uint32_t>(settings.number("http_connections_max"));
     http = std::make_unique<admin::http_server>(*api, limits);
     out->on_revoke = [h = http.get()](std::string token) { h->revoke(std::move(token)); };
@@ -387,6 +389,8 @@ void broker::house::run() {
     probes.emplace_back(kind::counter, "airmail_admin_sent_bytes_total", "Bytes of HTTP bodies and headers sent.", web(&hc::bytes_sent));
     probes.emplace_back(kind::counter, "airmail_admin_files_sent_total", "File transfers that ended whole.", web(&hc::files_sent));
     probes.emplace_back(kind::counter, "airmail_admin_transfers_cut_total", "File transfers cut by revocation.", web(&hc::transfers_cut));
+    probes.emplace_back(kind::counter, "airmail_admin_lingered_total", "Answers given while the peer still sent a body that nobody wanted.", web(&hc::lingered));
+    probes.emplace_back(kind::counter, "airmail_admin_lingers_cut_total", "Of those: closed under a peer that had not ended.", web(&hc::lingers_cut));
     probes.emplace_back(kind::counter, "airmail_admin_refused_connections_total", "HTTP connections refused at the cap or at the control socket.", web(&hc::connections_refused));
     open_web();
     for (auto const& r : server_certificates())

@@ -96,6 +96,7 @@ admin::response answer_of(host::http_answer a) {
     out.revoke_token = std::move(a.revoke_token);
     out.rate_bytes_s = a.rate_bytes_s;
     out.byte_budget = a.byte_budget;
+    out.file_bytes = a.file_bytes;
     return out;
 }
 

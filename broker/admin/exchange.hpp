@@ -47,6 +47,7 @@ struct response {
     std::string file_path, etag, revoke_token;
     std::shared_ptr<content> opened;                  // instead of the file at `file_path`: what it holds
     std::uint64_t rate_bytes_s = 0, byte_budget = 0;  // 0 = unlimited
+    std::uint64_t file_bytes = 0;                     // the first bytes of the file stand for all of it; 0 = the whole
 };
 
 /// Called exactly once, on the HTTP thread.

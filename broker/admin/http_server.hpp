@@ -26,6 +26,8 @@ struct http_limits {
     std::uint64_t upload_bytes_max = 4ull << 30;
     std::chrono::seconds deadline{10};              // header, body piece, or a write without progress
     std::chrono::seconds idle{60};                  // keep-alive connection without a request
+    std::uint64_t linger_bytes_max = 16 << 20;      // of a refused body, dropped so that the peer reads the answer
+    std::chrono::seconds linger{5};                 // and for how long, in all
     std::uint32_t connections_max = 12'000;         // beyond it: accepted and closed, counted
 };
 
@@ -33,6 +35,7 @@ struct http_limits {
 struct http_counters {
     std::uint64_t connections = 0, connections_refused = 0, requests = 0, bytes_sent = 0, files_sent = 0, transfers_cut = 0;
     std::uint64_t responses_4xx = 0, responses_5xx = 0, handshakes_failed = 0;
+    std::uint64_t lingered = 0, lingers_cut = 0;    // cut: by the bound or the deadline
 };
 
 /// Owned by the broker. Construct, listen, start; stop() joins the thread.

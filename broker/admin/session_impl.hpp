@@ -59,11 +59,12 @@ struct open_file {
     std::uint64_t size = 0;
     std::shared_ptr<content> opened;
     explicit open_file(response const& answer) : opened(answer.opened) {
-        if (opened) {
-            size = opened->size();
-            return;
-        }
-        fd = ::open(answer.file_path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (opened) size = opened->size();
+        else open(answer.file_path);
+        if (answer.file_bytes) size = std::min(size, answer.file_bytes);
+    }
+    void open(std::string const& path) {
+        fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         struct stat st;
         if (fd >= 0 && ::fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) size = static_cast<std::uint64_t>(st.st_size);
         else if (fd >= 0) ::close(fd), fd = -1;
@@ -79,6 +80,12 @@ struct open_file {
         return ::pread(fd, to, n, static_cast<off_t>(at));
     }
 };
+
+/// Half a close: the peer may go on sending, and knows that we have said all.
+template <class Stream> boost::asio::awaitable<void> say_the_end(Stream& s, error_code& ec) {
+    if constexpr (requires { s.async_shutdown(awaiting); }) co_await s.async_shutdown(boost::asio::redirect_error(awaiting, ec));
+    else s.shutdown(Stream::shutdown_send, ec);
+}
 
 template <class Stream> class session_story {
 public:
@@ -116,7 +123,24 @@ private:
         response answer = co_await answer_to(parser, r);
         if (gone_) co_return false;
         bool const again = keep_alive_ && parser.is_done();
-        co_return co_await write(std::move(answer), r, again);
+        bool const more = co_await write(std::move(answer), r, again);
+        if (!parser.is_done()) co_await linger();
+        co_return more;
+    }
+
+    /// The answer is out and the peer still sends what was refused. Closed now, the kernel would answer those bytes with a reset, and a
+    /// reset throws away what the peer has not yet read: our answer. So we say that nothing more comes, and drop what does, to a bound.
+    /// [RFC9112-9.6]
+    boost::asio::awaitable<void> linger() {
+        error_code ec;
+        deadline_.arm(w_.limits.linger);
+        ++w_.count.lingered;
+        co_await say_the_end(*stream_, ec);
+        piece_.resize(64u << 10);
+        std::uint64_t dropped = 0;
+        while (!ec && dropped < w_.limits.linger_bytes_max)
+            dropped += co_await stream_->async_read_some(boost::asio::buffer(piece_), boost::asio::redirect_error(awaiting, ec));
+        if (dropped >= w_.limits.linger_bytes_max || ec == boost::asio::error::operation_aborted) ++w_.count.lingers_cut;
     }
 
     request describe(http::request<http::buffer_body> const& h) {
@@ -196,18 +220,19 @@ private:
 
     boost::asio::awaitable<bool> body_to_memory(http::request_parser<http::buffer_body>& parser, request& r, response& trouble) {
         error_code ec;
-        while (!parser.is_done()) {
+        auto const announced = parser.content_length();
+        bool large = announced && *announced > w_.limits.body_bytes_max;      // then nothing of it needs to come
+        while (!large && !parser.is_done()) {
             auto piece = co_await next_piece(parser, ec);
-            if (r.body.size() + piece.size() > w_.limits.body_bytes_max) {
-                trouble = problem(413, "http.body_too_large", "the body is larger than the limit", r.request_id);
-                co_return false;
-            }
+            large = r.body.size() + piece.size() > w_.limits.body_bytes_max;
+            if (large) break;
             r.body.append(reinterpret_cast<char const*>(piece.data()), piece.size());
             if (ec) break;
         }
-        if (ec) trouble = problem(400, "http.body_broken", "the body ended early: " + ec.message(), r.request_id);
+        if (large) trouble = problem(413, "http.body_too_large", "the body is larger than the limit", r.request_id);
+        else if (ec) trouble = problem(400, "http.body_broken", "the body ended early: " + ec.message(), r.request_id);
         r.body_size = r.body.size();
-        co_return !ec;
+        co_return !large && !ec;
     }
 
     boost::asio::awaitable<bool> body_to_disk(route_match const& m, http::request_parser<http::buffer_body>& parser, request& r, response& trouble) {

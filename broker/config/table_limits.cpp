@@ -96,6 +96,8 @@ constexpr directive rows[] = {
     whole(bytes("limit_http_header", "8KiB", same, "HTTP request header.")),
     bytes("limit_websocket_message", "1MiB", same, "Largest WebSocket message, all its frames; it may hold many MQTT packets."),
     whole(bytes("limit_http_body", "64KiB", same, "HTTP request body, uploads apart.")),
+    whole(bytes("limit_http_linger", "16MiB", same, "Of a request body that was refused: so much is read and dropped, so that the sender sees the answer.")),
+    whole(time("limit_http_linger_time", "5s", same, "And for so long at most; then the connection is closed under him.")),
     whole(time("limit_http_timeout", "10s", same, "From accept, or the last answer, to a whole request.")),
     whole(time("limit_tcp_keepalive", "60s", same, "TCP keep-alive probes begin after this silence.")),
     whole(time("limit_tcp_user_timeout", "60s", same, "Unacknowledged bytes older than this end a connection.")),

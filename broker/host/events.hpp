@@ -36,7 +36,7 @@ struct http_request {
 struct http_answer {
     int status = 0;
     std::string content_type, headers, body, file_path, etag, revoke_token;
-    std::uint64_t rate_bytes_s = 0, byte_budget = 0;
+    std::uint64_t rate_bytes_s = 0, byte_budget = 0, file_bytes = 0;
 };
 using http_done = std::function<void(http_answer)>;
 

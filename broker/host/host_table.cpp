@@ -59,9 +59,11 @@ airmail_str option(void* self, airmail_str key) noexcept try {
 
 int reply_http(void* self, std::uint64_t handle, airmail_http_reply const* r) {
     return in_hook(self, "reply", [&](instance& i, lane& l) {
-        if (r->version != AIRMAIL_ABI_VERSION || r->size < sizeof *r) return no(i, EINVAL, "reply: set size and version");
+        // Plugins of before file_bytes say a smaller size.
+        if (r->version != AIRMAIL_ABI_VERSION || r->size < offsetof(airmail_http_reply, file_bytes)) return no(i, EINVAL, "reply: set size and version");
+        std::uint64_t const file_bytes = r->size >= sizeof *r ? r->file_bytes : 0;
         http_answer a{static_cast<int>(r->status), text(r->content_type), text(r->headers), text(r->body), {}, text(r->etag),
-                      text(r->revoke_token), r->rate_bytes_s, r->byte_budget};
+                      text(r->revoke_token), r->rate_bytes_s, r->byte_budget, file_bytes};
         if (r->kind == 1) a.file_path = text(r->file_path);
         return l.reply_http(i, handle, std::move(a));
     });

@@ -1,5 +1,6 @@
 #include "plugins/cohort/plugin.hpp"
 
+#include "plugins/campaign/phases.hpp"
 #include "plugins/kit/duration.hpp"
 #include "plugins/kit/fields.hpp"
 #include "plugins/kit/json_out.hpp"
@@ -25,6 +26,8 @@ constexpr char studies_1[] = R"(CREATE TABLE cohort_studies(
     alarm       TEXT NOT NULL DEFAULT '',
     alarm_at    INTEGER NOT NULL DEFAULT 0
 ) STRICT;)";
+// The event up to which the campaign has been looked at, so that a restart goes on there.
+constexpr char studies_2[] = R"(ALTER TABLE cohort_studies ADD COLUMN seen INTEGER NOT NULL DEFAULT 0;)";
 constexpr char measures_1[] = R"(CREATE TABLE cohort_measures(
     campaign_id TEXT NOT NULL,
     measure     TEXT NOT NULL,
@@ -40,8 +43,19 @@ constexpr char devices_1[] = R"(CREATE TABLE cohort_devices(
     PRIMARY KEY(campaign_id, serial_no)
 ) STRICT;)";
 
-constexpr std::size_t pairs_max = 1000, fields_max = 8;
+constexpr std::size_t pairs_max = 1000, fields_max = 8, fresh_max = 1000;
 constexpr std::int64_t look_every = 1000;      // ms
+// A look takes so many candidates in hand. One that is offline, or for whom no other is left, is looked at for ten minutes at least.
+constexpr std::size_t in_hand_max = 200, pairs_a_look = 100;
+constexpr int looks_max = 600;
+
+// Each event is read once: the index on (campaign_id, seq) begins where the last look ended.
+constexpr std::string_view fresh_sql = "SELECT seq, serial_no FROM campaign_events WHERE campaign_id = ?1 AND seq > ?2 AND stage IN ('probation','confirmed','inferred') ORDER BY seq LIMIT ?3";
+constexpr std::string_view candidate_sql = "SELECT d.model, d.status <> 'offline', c.stage IN ('probation','confirmed','inferred'), EXISTS(SELECT 1 FROM cohort_devices w WHERE w.campaign_id = ?1 AND w.serial_no = ?2) "
+                                           "FROM campaign_devices c JOIN devices d ON d.tenant = 0 AND d.serial_no = c.serial_no WHERE c.campaign_id = ?1 AND c.serial_no = ?2";
+// By bucket, which is the salted hash: from a place that was drawn, until there are enough.
+constexpr std::string_view partner_sql = "SELECT c.serial_no FROM campaign_devices c JOIN devices d ON d.tenant = 0 AND d.serial_no = c.serial_no WHERE c.campaign_id = ?1 AND c.rank = 0 AND c.live = 1 AND c.bucket BETWEEN ?4 AND ?5 "
+                                         "AND c.attempt = 1 AND d.model = ?2 AND d.status = 'online' AND NOT EXISTS(SELECT 1 FROM cohort_devices w WHERE w.campaign_id = ?1 AND w.serial_no = c.serial_no) ORDER BY c.bucket LIMIT ?3";
 
 std::string_view serial_of(std::string_view topic) {
     topic.remove_prefix(std::min(topic.size(), std::string_view{"devices/"}.size()));
@@ -65,10 +79,11 @@ sdk::declaration cohort_plugin::declare() {
     sdk::declaration d;
     d.ready_topic = "devices/{id}/command", d.after = {"ota.campaign"};
     d.topics = {{.filter = "devices/{id}/heartbeat", .durable = false, .overflow = "drop"}, {.filter = "devices/{id}/error/#", .durable = false, .overflow = "drop"}};
-    d.tables = {{"cohort_studies", "campaign_id", false, {studies_1}}, {"cohort_measures", "campaign_id,measure", false, {measures_1}}, {"cohort_devices", "campaign_id,serial_no", false, {devices_1}}};
+    d.tables = {{"cohort_studies", "campaign_id", false, {studies_1, studies_2}}, {"cohort_measures", "campaign_id,measure", false, {measures_1}}, {"cohort_devices", "campaign_id,serial_no", false, {devices_1}}};
     d.methods = {{"cohort.set", "operator", "POST", "/api/v1/campaigns/{id}/cohort", "Compares updated devices with the others: window, alpha, gate, fields.", true},
                  {"cohort.get", "viewer", "GET", "/api/v1/campaigns/{id}/cohort", "What the comparison has shown so far.", false}};
     d.metrics = {{"airmail_cohort_pairs_total", "pairs of an updated and another device that were watched to their end"}, {"airmail_cohort_discarded_total", "pairs whose other device was updated meanwhile"},
+                 {"airmail_cohort_passed_over_total", "updated devices that were let go without a pair: offline, or no other left to compare with"},
                  {"airmail_cohort_alarms_total", "differences shown"}, {"airmail_cohort_watched_devices", "devices in pairs under way", "gauge"}};
     return d;
 }
@@ -79,24 +94,8 @@ void cohort_plugin::start() {
 }
 
 void cohort_plugin::load() {
-    for (auto const& v : ctx.sql("SELECT campaign_id, window_ms, alpha, gate, fields, alarm, alarm_at FROM cohort_studies s WHERE EXISTS(SELECT 1 FROM campaigns c WHERE "
-                                 "c.campaign_id = s.campaign_id AND c.status IN ('pending','active'))")) {
-        auto s = read(std::string{text(v[0])}, text(v[4]));
-        auto const* alpha = std::get_if<double>(&v[2]);
-        s.window_ms = integer(v[1]), s.alpha = alpha ? *alpha : 0.05, s.gate = integer(v[3]) != 0, s.alarm = text(v[5]), s.alarm_at = integer(v[6]);
-        studies_[s.campaign_id] = std::move(s);
-    }
-}
-
-cohort_plugin::study cohort_plugin::read(std::string const& campaign_id, std::string_view fields) {
-    study s;
-    s.campaign_id = campaign_id;
-    kit::each_field(fields, [&](std::string_view name, kit::field const& f) { s.fields.emplace_back(name, f.text == "lower" ? direction::lower : direction::higher); });
-    s.counts["reconnects"], s.counts["errors"];
-    for (auto const& [name, harm] : s.fields) s.counts["field:" + name];
-    for (auto const& v : ctx.sql("SELECT measure, worse, better, same FROM cohort_measures WHERE campaign_id = ?", {campaign_id}))
-        if (auto at = s.counts.find(std::string{text(v[0])}); at != s.counts.end()) at->second = {integer(v[1]), integer(v[2]), integer(v[3])};
-    return s;
+    for (auto const& v : ctx.sql("SELECT campaign_id FROM cohort_studies s WHERE EXISTS(SELECT 1 FROM campaigns c WHERE c.campaign_id = s.campaign_id AND c.status IN ('pending','active'))"))
+        if (auto s = cohort::load_study(ctx, text(v[0]))) studies_.emplace(text(v[0]), study{std::move(*s), {}});
 }
 
 sdk::verdict cohort_plugin::message(sdk::message_view const& m) {
@@ -123,9 +122,9 @@ void cohort_plugin::tick(std::uint64_t, sdk::instant now) {
     for (auto const& p : over) settle(p);
     std::vector<std::string> gone;
     for (auto& [id, s] : studies_) {
-        auto const rows = ctx.sql("SELECT status, stage FROM campaigns WHERE campaign_id = ?", {id});
+        auto const rows = ctx.sql("SELECT status, seq FROM campaigns WHERE campaign_id = ?", {id});
         if (rows.empty() || text(rows[0][0]) == "cancelled" || text(rows[0][0]) == "completed") gone.push_back(id);
-        else if (text(rows[0][0]) == "active" && s.alarm.empty()) open_pairs(s, now);
+        else if (text(rows[0][0]) == "active" && s.alarm.empty()) look(s, integer(rows[0][1]), now);
     }
     for (auto const& id : gone)
         if (std::none_of(pairs_.begin(), pairs_.end(), [&](pair const& p) { return p.campaign_id == id; })) studies_.erase(id);
@@ -133,30 +132,69 @@ void cohort_plugin::tick(std::uint64_t, sdk::instant now) {
     if (!studies_.empty()) ctx.timer(1, now + look_every);
 }
 
-/// The other of a pair is drawn from those that wait, of the same model, and are there: phases come later for them by the salted hash alone.
+void cohort_plugin::look(study& s, std::int64_t newest, sdk::instant now) {
+    gather(s, newest);
+    open_pairs(s, now);
+    // Whoever still waits is found again from here after a restart.
+    auto from = s.seen;
+    for (auto const& c : s.fresh) from = std::min(from, c.seq - 1);
+    ctx.sql("UPDATE cohort_studies SET seen = ?2 WHERE campaign_id = ?1 AND seen <> ?2", {s.campaign_id, from});
+}
+
+/// Who has come to run the new version since the last look. When enough wait already, the rest stays in the log.
+void cohort_plugin::gather(study& s, std::int64_t newest) {
+    if (s.seen >= newest || s.fresh.size() >= fresh_max) return;
+    auto const room = fresh_max - s.fresh.size();
+    auto const rows = ctx.sql(fresh_sql, {s.campaign_id, s.seen, static_cast<std::int64_t>(room)});
+    for (auto const& v : rows) s.fresh.push_back({integer(v[0]), std::string{text(v[1])}});
+    s.seen = rows.size() == room ? s.fresh.back().seq : newest;
+}
+
 void cohort_plugin::open_pairs(study& s, sdk::instant now) {
-    if (pairs_.size() >= pairs_max) return;
-    auto const fresh = ctx.sql("SELECT c.serial_no, d.model FROM campaign_devices c JOIN devices d ON d.tenant = 0 AND d.serial_no = c.serial_no WHERE c.campaign_id = ?1 AND c.stage IN ('probation','confirmed','inferred') "
-                               "AND d.status <> 'offline' AND c.serial_no NOT IN (SELECT serial_no FROM cohort_devices WHERE campaign_id = ?1) LIMIT ?2",
-                               {s.campaign_id, static_cast<std::int64_t>(std::min<std::size_t>(100, pairs_max - pairs_.size()))});
-    std::map<std::string, std::vector<std::string>> by_model;
-    for (auto const& v : fresh) by_model[std::string{text(v[1])}].emplace_back(text(v[0]));
+    auto const room = std::min(pairs_a_look, pairs_max - std::min(pairs_max, pairs_.size()));
+    std::map<std::string, std::vector<candidate>> by_model;
+    std::size_t taken = 0;
+    auto later = [&](candidate c) {
+        if (++c.looks < looks_max) s.fresh.push_back(std::move(c));
+        else ctx.metric_add("airmail_cohort_passed_over_total", 1);
+    };
+    for (auto n = std::min(s.fresh.size(), in_hand_max); n > 0 && taken < room; --n) {
+        auto c = std::move(s.fresh.front());
+        s.fresh.pop_front();
+        auto const rows = ctx.sql(candidate_sql, {s.campaign_id, c.serial_no});
+        if (rows.empty() || integer(rows[0][2]) == 0 || integer(rows[0][3]) != 0) continue;      // gone, gone back, or it has taken part
+        if (integer(rows[0][1]) == 0 || watched_.contains(c.serial_no)) later(std::move(c));      // offline, or in another campaign's pair
+        else by_model[std::string{text(rows[0][0])}].push_back(std::move(c)), ++taken;
+    }
     for (auto& [model, updated] : by_model) {
-        // All that wait are looked at once for a model, not once for each of its devices.
-        auto const drawn = ctx.sql("SELECT c.serial_no FROM campaign_devices c JOIN devices d ON d.tenant = 0 AND d.serial_no = c.serial_no WHERE c.campaign_id = ?1 AND c.stage = 'waiting' AND c.live = 1 AND c.attempt = 1 "
-                                   "AND d.model = ?2 AND d.status = 'online' AND c.serial_no NOT IN (SELECT serial_no FROM cohort_devices WHERE campaign_id = ?1) ORDER BY random() LIMIT ?3",
-                                   {s.campaign_id, model, static_cast<std::int64_t>(updated.size())});
-        for (std::size_t i = 0; i < std::min(updated.size(), drawn.size()); ++i) pair_up(s, updated[i], std::string{text(drawn[i][0])}, now);
+        auto const others = partners(s, model, updated.size());
+        for (std::size_t i = 0; i < updated.size(); ++i)
+            if (i >= others.size() || !pair_up(s, updated[i].serial_no, others[i], now)) later(std::move(updated[i]));
     }
 }
 
-void cohort_plugin::pair_up(study const& s, std::string const& updated, std::string const& other, sdk::instant now) {
-    if (watched_.contains(updated) || watched_.contains(other)) return;      // in another campaign's pair
+/// The others of pairs are drawn from those that wait, of the same model, and are there: phases come later for them by the salted hash alone.
+std::vector<std::string> cohort_plugin::partners(study const& s, std::string const& model, std::size_t most) {
+    auto const place = ctx.sql("SELECT min(bucket), abs(random() % ?2) FROM campaign_devices WHERE campaign_id = ?1 AND rank = 0 AND live = 1", {s.campaign_id, campaign::buckets}).at(0);
+    std::vector<std::string> out;
+    if (kit::is_null(place[0])) return out;                              // nobody waits
+    auto const first = integer(place[0]), begin = first + integer(place[1]) % (campaign::buckets - first);
+    auto take = [&](std::int64_t from, std::int64_t to) {
+        for (auto const& v : ctx.sql(partner_sql, {s.campaign_id, model, static_cast<std::int64_t>(most - out.size()), from, to})) out.emplace_back(text(v[0]));
+    };
+    take(begin, campaign::buckets);
+    if (out.size() < most) take(first, begin - 1);
+    return out;
+}
+
+bool cohort_plugin::pair_up(study const& s, std::string const& updated, std::string const& other, sdk::instant now) {
+    if (watched_.contains(updated) || watched_.contains(other)) return false;      // in another campaign's pair
     ctx.sql("INSERT OR IGNORE INTO cohort_devices(campaign_id, serial_no) VALUES(?1, ?2), (?1, ?3)", {s.campaign_id, updated, other});
     record blank;
     for (auto const& [name, harm] : s.fields) blank.numbers[name];
     watched_[updated] = blank, watched_[other] = blank;
     pairs_.push_back({s.campaign_id, updated, other, now + s.window_ms});
+    return true;
 }
 
 /// A reconnect of the other device's own update would be held against it.
@@ -178,7 +216,7 @@ void cohort_plugin::settle(pair const& p) {
     for (auto const& [name, harm] : s.fields) {
         auto const a = updated.mean(name), b = other.mean(name);
         if (std::isnan(a) || std::isnan(b)) continue;                // one of them never said it
-        harm == direction::higher ? judge(s, "field:" + name, a, b) : judge(s, "field:" + name, b, a);
+        harm == cohort::direction::higher ? judge(s, "field:" + name, a, b) : judge(s, "field:" + name, b, a);
     }
 }
 
@@ -239,30 +277,16 @@ std::string cohort_plugin::set(params const& p, int& status) {
     }
     auto const gate = p.flag("gate").value_or(false);
     ctx.sql("INSERT INTO cohort_studies(campaign_id, window_ms, alpha, gate, fields) VALUES(?, ?, ?, ?, ?)", {id, *window, alpha, std::int64_t{gate}, fields.str()});
-    auto s = read(id, fields.str());
-    s.window_ms = *window, s.alpha = alpha, s.gate = gate;
-    studies_[id] = std::move(s);
+    studies_.emplace(id, study{cohort::load_study(ctx, id).value(), {}});
     ctx.timer(1, ctx.now() + look_every);
     status = 201;
     return show(id);
 }
 
 std::string cohort_plugin::show(std::string const& id) {
-    auto const rows = ctx.sql("SELECT window_ms, alpha, gate, fields, alarm, alarm_at FROM cohort_studies WHERE campaign_id = ?", {id});
-    if (rows.empty()) throw refusal{404, "cohort.not_found", "campaign " + id + " is not compared"};
-    auto const& v = rows[0];
-    auto s = read(id, text(v[3]));
-    auto const* alpha = std::get_if<double>(&v[1]);
-    s.alpha = alpha ? *alpha : 0.05;
-    kit::json_array measures;
-    for (auto const& [name, n] : s.counts)
-        measures.add(kit::json_object{}.text("measure", name).number("pairs", n.total()).number("worse", n.worse).number("better", n.better).number("same", n.same)
-                         .real("evidence", std::min(cohort::evidence(n), 1e12)).real("needed", 1 / s.share()).flag("shown", cohort::shown(n, s.share())).str());
-    kit::json_object o;
-    o.text("campaign_id", id).number("window_s", integer(v[0]) / 1000).real("alpha", s.alpha).flag("gate", integer(v[2]) != 0).raw("fields", text(v[3]));
-    o.text("alarm", text(v[4]));
-    integer(v[5]) ? o.number("alarm_at", integer(v[5]) / 1000) : o.null("alarm_at");
-    return o.raw("measures", measures.str()).str();
+    auto const s = cohort::load_study(ctx, id);
+    if (!s) throw refusal{404, "cohort.not_found", "campaign " + id + " is not compared"};
+    return cohort::study_json(*s);
 }
 
 }

@@ -2,10 +2,11 @@
 // ota.cohort: the updated devices of a campaign against those that are not, by what the broker sees: connections, messages on
 // devices/{id}/error, and numbers in heartbeats. Told by POST /api/v1/campaigns/{id}/cohort; with "gate" a shown difference pauses the campaign.
 
-#include "plugins/cohort/pair_test.hpp"
+#include "plugins/cohort/study.hpp"
 #include "plugins/kit/params.hpp"
 #include "plugins/sdk/plugin.hpp"
 
+#include <deque>
 #include <map>
 #include <string>
 #include <unordered_map>
@@ -14,7 +15,7 @@
 namespace airmail::plugins {
 
 /// Owned by: the registry lane. Bound: 1,000 pairs under way, over all campaigns; more wait. Pairs under way are lost with the process;
-/// what they have shown before is kept.
+/// what they have shown before is kept. Who runs the new version is learnt from the campaign's events, each read once.
 class cohort_plugin final : public sdk::plugin {
 public:
     using plugin::plugin;
@@ -33,27 +34,21 @@ private:
         std::map<std::string, std::pair<double, std::int64_t>> numbers;      // field -> sum, count
         double mean(std::string const& field) const;                        // NaN: it said nothing
     };
-    enum class direction { higher, lower };                                 // which is the harm
-    struct study {
-        std::string campaign_id;
-        std::int64_t window_ms = 0;
-        double alpha = 0.05;
-        bool gate = false;
-        std::vector<std::pair<std::string, direction>> fields;
-        std::map<std::string, cohort::pair_counts> counts;                  // by measure
-        std::string alarm;                                                  // the measure that has shown a difference
-        std::int64_t alarm_at = 0;
-        /// Each measure may err with its share.
-        double share() const { return alpha / static_cast<double>(2 + fields.size()); }
+    /// Runs the new version since event `seq`, and has not been in a pair.
+    struct candidate { std::int64_t seq = 0; std::string serial_no; int looks = 0; };
+    struct study : cohort::study {
+        std::deque<candidate> fresh;                                    // bound: 1,000; beyond it events wait in the log
     };
     struct pair { std::string campaign_id, updated, other; sdk::instant ends = 0; };
 
     std::string set(kit::params const& p, int& status);
     std::string show(std::string const& campaign_id);
-    study read(std::string const& campaign_id, std::string_view fields);
     void load();
+    void look(study& s, std::int64_t newest, sdk::instant now);
+    void gather(study& s, std::int64_t newest);
     void open_pairs(study& s, sdk::instant now);
-    void pair_up(study const& s, std::string const& updated, std::string const& other, sdk::instant now);
+    std::vector<std::string> partners(study const& s, std::string const& model, std::size_t most);
+    bool pair_up(study const& s, std::string const& updated, std::string const& other, sdk::instant now);
     void settle(pair const& p);
     void judge(study& s, std::string const& measure, double updated, double other);
     void alarm(study& s, std::string const& measure);

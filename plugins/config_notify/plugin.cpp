@@ -36,6 +36,9 @@ constexpr char history_1[] = R"(CREATE TABLE config_history(
 ) STRICT;
 CREATE INDEX config_history_by_device ON config_history(device_id, change_id);)";
 
+// A device's timeline goes by time, and a device may say much.
+constexpr char history_2[] = R"(CREATE INDEX config_history_by_time ON config_history(device_id, at, change_id);)";
+
 constexpr int settings_max = 256;          // per device: a device must not grow the registry without bound
 
 }
@@ -44,7 +47,7 @@ sdk::declaration config_plugin::declare() {
     sdk::declaration d;
     d.ready_topic = "devices/{id}/command", d.after = {"ota.registry"};
     d.topics = {{.filter = "devices/{id}/notify", .durable = true}};
-    d.tables = {{"device_configs", "device_id,config_key", true, {configs_1}}, {"config_history", "change_id", true, {history_1}}};
+    d.tables = {{"device_configs", "device_id,config_key", true, {configs_1}}, {"config_history", "change_id", true, {history_1, history_2}}};
     d.methods = {{"config.get", "viewer", "GET", "/api/v1/devices/{id}/config", "A device's settings as it reported them, and as they should be.", false},
                  {"config.history", "viewer", "GET", "/api/v1/devices/{id}/config/history", "Changes, newest first.", false},
                  {"config.desired.set", "operator", "PUT", "/api/v1/devices/{id}/config/desired", "What the settings should be; sent now or when it is back.", true}};

@@ -28,17 +28,19 @@ std::string end(running const& c) {
 
 }
 
-std::optional<both_hashes> hash_both(storage::firmware::image_reader& in) {
-    auto sha1 = begin(EVP_sha1()), md5 = begin(EVP_md5());
+std::optional<image_hashes> hash_image(storage::firmware::image_reader& in, std::uint64_t bytes) {
+    if (bytes > in.size()) return std::nullopt;
+    auto sha1 = begin(EVP_sha1()), md5 = begin(EVP_md5()), sha256 = begin(EVP_sha256());
     std::vector<std::uint8_t> buffer(1 << 16);
-    for (std::uint64_t at = 0; at < in.size();) {
-        auto const piece = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), in.size() - at));
+    for (std::uint64_t at = 0; at < bytes;) {
+        auto const piece = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), bytes - at));
         if (!in.read(at, piece)) return std::nullopt;
         EVP_DigestUpdate(sha1.get(), piece.data(), piece.size());
         EVP_DigestUpdate(md5.get(), piece.data(), piece.size());
+        EVP_DigestUpdate(sha256.get(), piece.data(), piece.size());
         at += piece.size();
     }
-    return both_hashes{end(sha1), end(md5)};
+    return image_hashes{end(sha1), end(md5), end(sha256)};
 }
 
 }

@@ -1,5 +1,6 @@
 #pragma once
-// SHA-1 and MD5 of an image: what older DDI clients compare. They are no defence; SHA-256 and signatures are beside them.
+// The hashes of an image as DDI clients compare them: SHA-256, and for older ones SHA-1 and MD5, which are no defence. Signatures stand
+// beside them.
 
 #include "storage/firmware/sealed_image.hpp"
 
@@ -8,8 +9,8 @@
 
 namespace airmail::plugins::ddi {
 
-struct both_hashes { std::string sha1, md5; };
-/// Nullopt when the image cannot be read. Reads it once, on the caller's thread.
-std::optional<both_hashes> hash_both(storage::firmware::image_reader& image);
+struct image_hashes { std::string sha1, md5, sha256; };        // hex
+/// Of its first `bytes`. Nullopt when they cannot be read. Reads them once, on the caller's thread.
+std::optional<image_hashes> hash_image(storage::firmware::image_reader& image, std::uint64_t bytes);
 
 }

@@ -55,6 +55,10 @@ constexpr char hashes_1[] = R"(CREATE TABLE ddi_hashes(
     md5      TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;)";
 
+// They covered the release manifest, which clients do not get: computed anew when asked for.
+constexpr char hashes_2[] = R"(DELETE FROM ddi_hashes;
+ALTER TABLE ddi_hashes ADD COLUMN sha256 TEXT NOT NULL DEFAULT '';)";
+
 /// "a/b/c" -> its segments.
 std::vector<std::string> segments(std::string_view path) {
     std::vector<std::string> out;
@@ -93,7 +97,7 @@ std::string link(std::string const& href) { return kit::json_object{}.text("href
 sdk::declaration ddi_plugin::declare() {
     sdk::declaration d;
     d.after = {"ota.registry", "ota.firmware", "ota.campaign"};
-    d.tables = {{"ddi_actions", "action_id", false, {actions_1}}, {"ddi_tokens", "serial_no", false, {tokens_1}}, {"ddi_hashes", "checksum", false, {hashes_1}}};
+    d.tables = {{"ddi_actions", "action_id", false, {actions_1}}, {"ddi_tokens", "serial_no", false, {tokens_1}}, {"ddi_hashes", "checksum", false, {hashes_1, hashes_2}}};
     d.methods = {{"ddi.token", "operator", "POST", "/api/v1/devices/{id}/ddi-token", "A new target token for a device that speaks hawkBit's DDI; shown once.", true}};
     for (auto const* path : {"{id}", "{id}/deploymentBase/{action}", "{id}/cancelAction/{action}", "{id}/installedBase/{action}", "{id}/softwaremodules/{action}/artifacts/{file}"})
         d.routes.push_back({"GET", std::string{root} + path, "", ""});
@@ -297,28 +301,33 @@ std::string ddi_plugin::config_data(target const& t, std::string_view body) {
     return "{}";
 }
 
-std::string ddi_plugin::deployment(target const& t, action const& a) {
-    auto rows = ctx.sql("SELECT checksum, size_bytes, version, models FROM firmware WHERE firmware_id = ?", {a.firmware_id});
-    if (rows.empty()) throw refusal{404, "ddi.not_found", "the image is gone"};
-    std::string checksum{text(rows[0][0])};
-    auto digest = fw::parse_digest(checksum);
+/// A release ends in its manifest (storage/firmware/release_manifest.hpp), verified when it came. These clients know nothing of it, and
+/// not all bear it: SWUpdate closes its pipe 512 bytes behind the archive, a RAUC bundle is read from its end, MCUboot's slot takes every byte.
+ddi_plugin::offered ddi_plugin::offered_by(action const& a) {
+    auto rows = ctx.sql("SELECT checksum, image_bytes, version FROM firmware WHERE firmware_id = ?", {a.firmware_id});
+    auto digest = rows.empty() ? fw::result<fw::digest256>(fw::errc::not_found) : fw::parse_digest(text(rows[0][0]));
     if (!digest) throw refusal{404, "ddi.not_found", "the image is gone"};
-    auto known = ctx.sql("SELECT sha1, md5 FROM ddi_hashes WHERE checksum = ?", {checksum});
-    if (known.empty()) {
-        auto image = store_->reader(*digest);
-        auto h = image ? ddi::hash_both(*image) : std::nullopt;
-        if (!h) throw refusal{404, "ddi.not_found", "the image is gone"};
-        ctx.sql("INSERT OR REPLACE INTO ddi_hashes(checksum, sha1, md5) VALUES(?, ?, ?)", {checksum, h->sha1, h->md5});
-        known = ctx.sql("SELECT sha1, md5 FROM ddi_hashes WHERE checksum = ?", {checksum});
-    }
-    auto file = std::string{text(rows[0][2])} + ".swu";
+    offered o{.stored = *digest, .version = std::string{text(rows[0][2])}, .bytes = integer(rows[0][1])};
+    std::string const checksum{text(rows[0][0])};
+    auto known = ctx.sql("SELECT sha1, md5, sha256 FROM ddi_hashes WHERE checksum = ?", {checksum});
+    if (!known.empty()) return o.sha1 = text(known[0][0]), o.md5 = text(known[0][1]), o.sha256 = text(known[0][2]), o;
+    auto image = store_->reader(*digest);
+    auto h = image ? ddi::hash_image(*image, static_cast<std::uint64_t>(o.bytes)) : std::nullopt;
+    if (!h) throw refusal{404, "ddi.not_found", "the image is gone"};
+    ctx.sql("INSERT OR REPLACE INTO ddi_hashes(checksum, sha1, md5, sha256) VALUES(?, ?, ?, ?)", {checksum, h->sha1, h->md5, h->sha256});
+    return o.sha1 = h->sha1, o.md5 = h->md5, o.sha256 = h->sha256, o;
+}
+
+std::string ddi_plugin::deployment(target const& t, action const& a) {
+    auto const o = offered_by(a);
+    auto file = o.version + ".swu";
     auto href = url_base_ + std::string{root} + t.serial_no + "/softwaremodules/" + std::to_string(a.id) + "/artifacts/" + file;
-    auto hashes = kit::json_object{}.text("sha1", text(known[0][0])).text("md5", text(known[0][1])).text("sha256", fw::to_hex(*digest)).str();
+    auto hashes = kit::json_object{}.text("sha1", o.sha1).text("md5", o.md5).text("sha256", o.sha256).str();
     // Both names carry HTTPS: clients look for either, and there is no plain one.
     auto links = kit::json_object{}.raw("download", link(href)).raw("download-http", link(href)).raw("md5sum", link(href + ".MD5SUM")).str();
     kit::json_array artifacts, chunks;
-    artifacts.add(kit::json_object{}.text("filename", file).raw("hashes", hashes).number("size", integer(rows[0][1])).raw("_links", links).str());
-    chunks.add(kit::json_object{}.text("part", "bApp").text("version", text(rows[0][2])).text("name", "firmware").raw("artifacts", artifacts.str()).str());
+    artifacts.add(kit::json_object{}.text("filename", file).raw("hashes", hashes).number("size", o.bytes).raw("_links", links).str());
+    chunks.add(kit::json_object{}.text("part", "bApp").text("version", o.version).text("name", "firmware").raw("artifacts", artifacts.str()).str());
     auto how = kit::json_object{}.text("download", "forced").text("update", "forced").raw("chunks", chunks.str()).str();
     return kit::json_object{}.text("id", std::to_string(a.id)).raw("deployment", how).str();
 }
@@ -341,22 +350,18 @@ void ddi_plugin::feedback(target const& t, action const& a, std::string_view bod
 }
 
 sdk::http_reply ddi_plugin::artifact(sdk::http_view const& r, target const& t, action const& a, bool md5) {
-    auto rows = ctx.sql("SELECT checksum FROM firmware WHERE firmware_id = ?", {a.firmware_id});
-    auto digest = rows.empty() ? fw::result<fw::digest256>(fw::errc::not_found) : fw::parse_digest(text(rows[0][0]));
-    if (!digest) throw refusal{404, "ddi.not_found", "the image is gone"};
+    auto const o = offered_by(a);
     sdk::http_reply out;
     if (md5) {
-        auto known = ctx.sql("SELECT md5 FROM ddi_hashes WHERE checksum = ?", {txt(text(rows[0][0]))});
-        out.content_type = "text/plain", out.body = known.empty() ? "" : std::string{text(known[0][0])} + "  image\n";
+        out.content_type = "text/plain", out.body = o.md5 + "  image\n";
         return out;
     }
     if (!a.current || a.cancelled || a.rank >= 100) throw refusal{410, "ddi.gone", "the update has been withdrawn or is over"};
     if (r.verb == "GET") report(kit::json_object{}.text("kind", "byte").text("serial_no", t.serial_no).text("command_id", a.command_id).str());
     if (auto range = header_of(r.headers, "range"); range.starts_with("bytes=") && !range.starts_with("bytes=0-")) ctx.metric_add("airmail_ddi_resumed_total", 1);
-    auto size = store_->size(*digest);
-    if (!size) throw refusal{404, "ddi.not_found", "the image is gone"};
-    out.content_type = "application/octet-stream", out.file_path = store_->path_of(*digest), out.etag = "\"" + fw::to_hex(*digest) + "\"";
-    out.revoke_token = a.command_id, out.rate_bytes_s = static_cast<std::uint64_t>(rate_), out.byte_budget = 3 * *size;
+    if (!store_->size(o.stored)) throw refusal{404, "ddi.not_found", "the image is gone"};
+    out.content_type = "application/octet-stream", out.file_path = store_->path_of(o.stored), out.etag = "\"" + o.sha256 + "\"", out.file_bytes = static_cast<std::uint64_t>(o.bytes);
+    out.revoke_token = a.command_id, out.rate_bytes_s = static_cast<std::uint64_t>(rate_), out.byte_budget = 3 * out.file_bytes;
     return out;
 }
 

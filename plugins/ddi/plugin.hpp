@@ -42,6 +42,13 @@ private:
     std::string config_data(target const& t, std::string_view body);
     std::string deployment(target const& t, action const& a);
     void feedback(target const& t, action const& a, std::string_view body, bool cancel);
+    /// What a client downloads: the image as its maker built it, without the release manifest behind it.
+    struct offered {
+        storage::firmware::digest256 stored{};                     // of the file in the store: its name
+        std::string version, sha1, md5, sha256;                    // of what is sent
+        std::int64_t bytes = 0;
+    };
+    offered offered_by(action const& a);
     sdk::http_reply artifact(sdk::http_view const& r, target const& t, action const& a, bool md5);
     std::optional<action> open_action(target const& t);
     action action_of(target const& t, std::string const& id);

@@ -95,6 +95,7 @@ typedef struct {
     uint64_t rate_bytes_s;                        /* 0 = unlimited */
     airmail_str revoke_token;                     /* host->revoke(token) closes every transfer that carries it */
     uint64_t byte_budget;                         /* 0 = none; beyond it the transfer is cut */
+    uint64_t file_bytes;                          /* kind 1: only so many bytes from the beginning are the file; 0 = all of it */
 } airmail_http_reply;
 
 typedef struct { uint32_t type; /* 0 null 1 int 2 real 3 text 4 blob */ int64_t i; double d; airmail_str s; } airmail_value;

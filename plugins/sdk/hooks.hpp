@@ -116,6 +116,7 @@ struct http_reply {
     std::string content_type = "application/json", headers, body;
     std::string file_path, etag, revoke_token;    // file_path set: a file, with Range, If-Range and HEAD by the host
     std::uint64_t rate_bytes_s = 0, byte_budget = 0;
+    std::uint64_t file_bytes = 0;                 // only so many bytes from the beginning are the file; 0 = all of it
 };
 
 enum class verdict { ok = 0, refuse = 1, defer = 2, fail = 3 };

@@ -90,7 +90,7 @@ public:
         c.kind = r.file_path.empty() ? 0 : 1, c.status = static_cast<std::uint32_t>(r.status);
         c.content_type = str(r.content_type), c.headers = str(r.headers), c.body = str(r.body);
         c.file_path = str(r.file_path), c.etag = str(r.etag), c.revoke_token = str(r.revoke_token);
-        c.rate_bytes_s = r.rate_bytes_s, c.byte_budget = r.byte_budget;
+        c.rate_bytes_s = r.rate_bytes_s, c.byte_budget = r.byte_budget, c.file_bytes = r.file_bytes;
         check(h_->reply_http(h_->self, handle, &c));
     }
     void revoke(std::string_view token) override { check(h_->revoke(h_->self, str(token))); }

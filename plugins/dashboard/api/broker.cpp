@@ -99,7 +99,7 @@ json::value resolvers::fleet() {
         });
         for (auto const& m : rest.get_object()) o[m.key()] = m.value();
         o["versions"] = s_.kept.get("fleet versions", 5000, [&] {
-            return json::value(db_.objects("SELECT model, current_firmware, count(*) FROM devices GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 100", {}, {"model", "version", "count"}));
+            return json::value(db_.objects("SELECT model, current_firmware, count(*) FROM devices GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 100", {}, {"model", "version", "count"}));
         });
         auto ended = s_.kept.get("fleet updates", 5000, [&] {
             // campaign_devices has no index by time; campaigns that changed in the last day are few, and their counters are kept.

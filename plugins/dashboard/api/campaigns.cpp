@@ -2,6 +2,7 @@
 #include "plugins/dashboard/api/resolvers.hpp"
 
 #include "plugins/campaign/views.hpp"
+#include "plugins/cohort/study.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -93,7 +94,7 @@ json::value resolvers::q_firmware(call const& f) {
 }
 
 json::value resolvers::q_firmwares(call const& f) {
-    return firmware_where("WHERE (?1 = '' OR model = ?1) AND (?2 = '' OR version = ?2) ORDER BY uploaded_at DESC LIMIT ?3",
+    return firmware_where("WHERE (?1 = '' OR ?1 IN (SELECT value FROM json_each(models))) AND (?2 = '' OR version = ?2) ORDER BY uploaded_at DESC, firmware_id DESC LIMIT ?3",
                           {text_of(f.arguments, "model"), text_of(f.arguments, "version"), page_of(f.arguments, "first", 50)});
 }
 
@@ -153,7 +154,7 @@ json::value resolvers::campaign_failures(call const& f) {
     auto page = page_of(f.arguments, "first", 10);
     return s_.kept.get("failures " + id + " " + std::to_string(page), 1000, [&] {
         return json::value(db_.objects("SELECT CASE reason WHEN '' THEN status ELSE reason END, count(*), min(serial_no), max(error_message) FROM campaign_devices WHERE campaign_id = ? AND status IN ('failed', 'rollback') "
-                                       "GROUP BY 1 ORDER BY 2 DESC LIMIT ?", {id, page}, {"reason", "count", "example_serial_no", "error_message"}));
+                                       "GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?", {id, page}, {"reason", "count", "example_serial_no", "error_message"}));
     });
 }
 
@@ -161,7 +162,7 @@ json::value resolvers::campaign_cohorts(call const& f) {
     auto id = text_of(f.parent, "campaign_id");
     auto page = page_of(f.arguments, "first", 10);
     return s_.kept.get("cohorts " + id + " " + std::to_string(page), 1000, [&] {
-        return json::value(db_.objects("SELECT from_version, count(*), sum(status = 'completed'), sum(status = 'failed' AND reason NOT IN " TAKEN_BACK "), sum(status = 'rollback') FROM campaign_devices WHERE campaign_id = ? GROUP BY 1 ORDER BY 2 DESC LIMIT ?",
+        return json::value(db_.objects("SELECT from_version, count(*), sum(status = 'completed'), sum(status = 'failed' AND reason NOT IN " TAKEN_BACK "), sum(status = 'rollback') FROM campaign_devices WHERE campaign_id = ? GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?",
                                        {id, page}, {"from_version", "total", "completed", "failed", "rollback"}));
     });
 }
@@ -179,14 +180,29 @@ json::value resolvers::campaign_events(call const& f) {
     return rows;
 }
 
+json::value comparison_of(json::value said) {
+    if (!said.is_object()) return nullptr;
+    if (text_of(said, "alarm").empty()) said.get_object()["alarm"] = nullptr;
+    return said;
+}
+
+json::value resolvers::campaign_comparison(call const& f) {
+    auto const study = plugins::cohort::load_study(db_, text_of(f.parent, "campaign_id"));
+    if (!study) return nullptr;
+    boost::system::error_code ec;
+    auto said = json::parse(plugins::cohort::study_json(*study), ec);
+    return ec ? json::value(nullptr) : comparison_of(std::move(said));
+}
+
 json::value resolvers::update_campaign_name(call const& f) {
     return db_.object("SELECT name FROM campaigns WHERE campaign_id = ?", {text_of(f.parent, "campaign_id")}, {"name"}).at("name");
 }
 
 json::value resolvers::firmware_running(call const& f) {
-    auto version = text_of(f.parent, "version"), model = text_of(f.parent, "model");
-    return s_.kept.get("running " + model + "\n" + version, 5000, [&] {
-        return json::value(std::get<std::int64_t>(db_.sql("SELECT count(*) FROM devices WHERE model = ? AND current_firmware = ?", {model, version}).at(0).at(0)));
+    // Of every model that the image is for.
+    auto const version = text_of(f.parent, "version"), id = text_of(f.parent, "firmware_id");
+    return s_.kept.get("running " + id, 5000, [&] {
+        return json::value(std::get<std::int64_t>(db_.sql("SELECT count(*) FROM devices WHERE model IN (SELECT value FROM firmware, json_each(models) WHERE firmware_id = ?) AND current_firmware = ?", {id, version}).at(0).at(0)));
     });
 }
 

@@ -8,6 +8,7 @@
 #endif
 
 #include <algorithm>
+#include <cstdio>
 #include <tuple>
 
 namespace airmail::dashboard {
@@ -20,9 +21,11 @@ namespace {
 constexpr std::string_view device_fields =
     "SELECT d.device_id, d.serial_no, model, current_firmware, last_seen, status, registration, ever_seen, keys_version, security_counter, boot_slot, created_at, updated_at, "
     "(SELECT json_group_array(tag) FROM device_tags t WHERE t.device_id = d.device_id) ";
-/// One step of the index per model, however many devices: a loose index scan.
+/// One step of the index per model, however many devices: a loose index scan. At most a thousand, the empty one (never said) among them.
 constexpr std::string_view models_sql = "WITH RECURSIVE m(x) AS (SELECT min(model) FROM devices UNION ALL SELECT (SELECT min(model) FROM devices WHERE model > x) FROM m WHERE x IS NOT NULL) "
                                         "SELECT x FROM m WHERE x IS NOT NULL LIMIT 1000";
+constexpr std::string_view named_models_sql = "WITH RECURSIVE m(x) AS (SELECT min(model) FROM devices WHERE model > '' UNION ALL SELECT (SELECT min(model) FROM devices WHERE model > x) FROM m WHERE x IS NOT NULL) "
+                                              "SELECT x FROM m WHERE x IS NOT NULL LIMIT 1000";
 const std::initializer_list<std::string_view> device_names = {"device_id", "serial_no", "model", "current_firmware", "last_seen~", "status", "registration", "ever_seen?", "keys_version",
                                                                   "security_counter", "boot_slot", "created_at~", "updated_at~", "tags{"};
 constexpr std::string_view update_columns =
@@ -101,9 +104,11 @@ resolvers::device_query resolvers::query_of(call const& f) {
     bool const by_tag = !tag.empty() && !rare_status && !aside;
     bool const by_model = !model.empty() && !rare_status && !aside && !by_tag;
     bool const by_status = !status.empty() && !aside && !by_tag && !by_model;
+    // With its length, so that no value reads like the next name: a list's count is kept under this key.
+    auto told = [&](std::string_view name, std::string const& value) { q.key += "\n" + std::string{name} + ":" + std::to_string(value.size()) + "=" + value; };
     auto add = [&](std::string_view name, std::string const& value, std::string condition) {
         if (value.empty()) return;
-        q.key += "\n" + std::string{name} + "=" + value;
+        told(name, value);
         for (auto at = condition.find('#'); at != condition.npos; at = condition.find('#')) condition.replace(at, 1, "?" + std::to_string(q.args.size() + 1));
         q.where += " AND " + condition, q.args.push_back(value);
     };
@@ -113,14 +118,16 @@ resolvers::device_query resolvers::query_of(call const& f) {
     add("model", model, by_model ? "d.model = #" : "+d.model = #");
     add("status", status, by_status ? "d.status = #" : "+d.status = #");
     if (by_model) add("version", version, "d.current_firmware = #");
-    else if (!version.empty() && !led && few("devices WHERE model IN (" + std::string{models_sql} + ") AND current_firmware = ?1", {version})) {
+    // Through each model's part of the index, unless there are more models than are looked at.
+    else if (!version.empty() && !led && std::get<std::int64_t>(db_.sql("SELECT count(*) FROM (" + std::string{models_sql} + ")").at(0).at(0)) < 1000 &&
+             few("devices WHERE model IN (" + std::string{models_sql} + ") AND current_firmware = ?1", {version})) {
         q.where.insert(6, "+"), add("version", version, "d.model IN (" + std::string{models_sql} + ") AND d.current_firmware = #");
     } else add("version", version, "+d.current_firmware = #");
     add("tag", tag, by_tag ? "g.tag = #" : "EXISTS(SELECT 1 FROM device_tags t WHERE t.device_id = d.device_id AND t.tag = #)");
     add("registration", registration, aside ? "d.registration <> 'accepted' AND d.registration = #" : "+d.registration = #");   // the partial index is found by its own words only
     if (auto begin = text_of(f.arguments, "search"); !begin.empty()) {
         // A range of the index; U+10FFFF sorts behind every text.
-        q.key += "\nsearch=" + begin;
+        told("search", begin);
         q.where += " AND " + q.serial + " >= ?" + std::to_string(q.args.size() + 1) + " AND " + q.serial + " < ?" + std::to_string(q.args.size() + 2);
         q.args.push_back(begin), q.args.push_back(begin + "\xF4\x8F\xBF\xBF");
     }
@@ -128,14 +135,16 @@ resolvers::device_query resolvers::query_of(call const& f) {
 #ifdef AIRMAIL_HAS_FILTERS
         try {
             auto c = plugins::targets::where(db_, plugins::targets::filter(filter, "registry.bad_filter"), static_cast<int>(q.args.size()) + 1);
-            q.where += " AND " + c.sql, q.key += "\nfilter=" + filter;
+            q.where += " AND " + c.sql, told("filter", filter);
             for (auto& v : c.values) q.args.push_back(std::move(v));
         } catch (plugins::kit::refusal const& e) { throw field_error(e.code, e.detail); }
 #else
         throw field_error("registry.bad_filter", "this broker has no RSQL filters");
 #endif
     }
-    if (by_tag && q.args.size() == 1) q.lean = "device_tags WHERE tag = ?1";
+    // Nothing else is asked: not even a filter, which may have no values of its own.
+    if (by_tag && q.where == "WHERE +d.tenant = 0 AND g.tag = ?1") q.lean = "device_tags WHERE tag = ?1";
+    q.accepted_only = q.where == "WHERE d.tenant = 0 AND +d.registration = ?1" && !aside;
     return q;
 }
 
@@ -144,7 +153,7 @@ json::value resolvers::count_of(device_query const& q) {
     return s_.kept.get(q.key, 2000, [&] {
         auto one = [&](std::string const& sql, std::vector<sdk::sql_value> const& args) { return std::get<std::int64_t>(db_.sql(sql, args).at(0).at(0)); };
         // All but a few are accepted: those few are counted.
-        if (q.key == "count\nregistration=accepted") return json::value(one("SELECT count(*) FROM devices WHERE tenant = 0", {}) - one("SELECT count(*) FROM devices WHERE +tenant = 0 AND registration <> 'accepted'", {}));
+        if (q.accepted_only) return json::value(one("SELECT count(*) FROM devices WHERE tenant = 0", {}) - one("SELECT count(*) FROM devices WHERE +tenant = 0 AND registration <> 'accepted'", {}));
         if (!q.lean.empty()) return json::value(one("SELECT count(*) FROM " + q.lean, q.args));
         return json::value(one("SELECT count(*) FROM " + q.from + " " + q.where, q.args));
     });
@@ -199,8 +208,7 @@ json::value resolvers::q_devices_connection(call const& f) {
 json::value resolvers::q_models(call const&) {
     return s_.kept.get("models", 5000, [&] {
         json::array out;
-        for (auto const& r : db_.sql(std::string{models_sql}))
-            if (auto const& name = std::get<std::string>(r[0]); !name.empty()) out.emplace_back(name);
+        for (auto const& r : db_.sql(std::string{named_models_sql})) out.emplace_back(std::get<std::string>(r[0]));
         return json::value(std::move(out));
     });
 }
@@ -238,30 +246,61 @@ json::value resolvers::device_updates(call const& f) {
 
 json::value resolvers::device_history(call const& f) {
     return db_.objects("SELECT CASE status WHEN 'completed' THEN to_version ELSE from_version END, coalesce(completed_at, updated_at), campaign_id, status FROM campaign_devices "
-                       "WHERE serial_no = ? AND status IN ('completed', 'rollback') ORDER BY coalesce(completed_at, updated_at) DESC LIMIT ?",
+                       "WHERE serial_no = ? AND status IN ('completed', 'rollback') ORDER BY coalesce(completed_at, updated_at) DESC, rowid DESC LIMIT ?",
                        {text_of(f.parent, "serial_no"), page_of(f.arguments, "first", 20)}, {"version", "at~", "campaign_id", "outcome"});
 }
 
-/// Three sources, merged by time; the cursor is the time of the last one shown, in ms.
+namespace {
+
+/// A place in a timeline. The newest stands first; of one moment updates, then settings, then alerts; of those the last made first. Many
+/// things happen in one millisecond (a batch has one time), so a moment alone would not say where the next page begins.
+struct place {
+    std::int64_t at = INT64_MAX;
+    int source = 0;
+    std::int64_t id = INT64_MAX;
+
+    /// "" is the beginning.
+    static place read(std::string const& cursor) {
+        place p;
+        if (cursor.empty()) return p;
+        int used = 0;
+        long long at = 0, id = 0;
+        if (std::sscanf(cursor.c_str(), "%lld.%d.%lld%n", &at, &p.source, &id, &used) != 3 || static_cast<std::size_t>(used) != cursor.size()) throw field_error("graphql.bad_argument", "after is no cursor of a timeline");
+        p.at = at, p.id = id;
+        return p;
+    }
+    /// At that very moment, rows of a source with smaller ids than this are behind it.
+    std::int64_t below(int of) const { return of == source ? id : of < source ? INT64_MIN : INT64_MAX; }
+};
+
+}
+
+/// Three sources, merged.
 json::value resolvers::device_timeline(call const& f) {
-    auto page = page_of(f.arguments, "first", 50);
-    auto after = text_of(f.arguments, "after");
-    std::int64_t before = INT64_MAX;
-    if (!after.empty()) before = std::atoll(after.c_str());
+    auto const page = page_of(f.arguments, "first", 50);
+    auto const after = text_of(f.arguments, "after");
+    auto const from = place::read(after);
     auto serial = text_of(f.parent, "serial_no"), id = text_of(f.parent, "device_id");
-    const std::initializer_list<std::string_view> names = {"at_ms", "kind", "text", "campaign_id", "status", "stage", "reason", "detail"};
-    // Only campaigns the device was in: their events are indexed by campaign and seq.
-    auto rows = db_.objects("SELECT e.at, 'UPDATE', 'Update ' || e.to_status || CASE e.stage WHEN e.to_status THEN '' ELSE ' (' || e.stage || ')' END || CASE e.reason WHEN '' THEN '' ELSE ': ' || e.reason END, "
-                            "e.campaign_id, e.to_status, e.stage, e.reason, e.detail FROM campaign_devices c JOIN campaign_events e ON e.campaign_id = c.campaign_id AND e.serial_no = c.serial_no "
-                            "WHERE c.serial_no = ?1 AND e.at < ?2 ORDER BY e.at DESC, e.event_id DESC LIMIT ?3", {serial, before, page + 1}, names);
-    for (auto& r : db_.objects("SELECT at, 'SETTING', CASE source WHEN 'desired' THEN 'Asked to set ' ELSE 'Set ' END || config_key || ' to ' || new_value, NULL, NULL, NULL, NULL, old_value FROM config_history "
-                               "WHERE device_id = ?1 AND at < ?2 ORDER BY change_id DESC LIMIT ?3", {id, before, page + 1}, names))
-        rows.push_back(std::move(r));
-    for (auto& r : db_.objects("SELECT at, 'ALERT', text, nullif(campaign_id, ''), NULL, NULL, kind, NULL FROM alerts WHERE serial_no = ?1 AND at < ?2 ORDER BY alert_id DESC LIMIT ?3", {serial, before, page + 1}, names))
-        rows.push_back(std::move(r));
+    const std::initializer_list<std::string_view> names = {"id", "at_ms", "kind", "text", "campaign_id", "status", "stage", "reason", "detail"};
+    json::array rows;
+    auto take = [&](int source, std::string const& of, std::string const& sql) {
+        for (auto& r : db_.objects(sql, {of, from.at, from.below(source), page + 1}, names)) {
+            auto& o = r.get_object();
+            o["source"] = source, o["at"] = number_of(o, "at_ms") / 1000;
+            o["cursor"] = std::to_string(number_of(o, "at_ms")) + "." + std::to_string(source) + "." + std::to_string(number_of(o, "id"));
+            rows.push_back(std::move(r));
+        }
+    };
+    // Only campaigns the device was in: their events are indexed by campaign, device and time.
+    take(0, serial, "SELECT e.event_id, e.at, 'UPDATE', 'Update ' || e.to_status || CASE e.stage WHEN e.to_status THEN '' ELSE ' (' || e.stage || ')' END || CASE e.reason WHEN '' THEN '' ELSE ': ' || e.reason END, "
+                    "e.campaign_id, e.to_status, e.stage, e.reason, e.detail FROM campaign_devices c JOIN campaign_events e ON e.campaign_id = c.campaign_id AND e.serial_no = c.serial_no "
+                    "WHERE c.serial_no = ?1 AND e.at <= ?2 AND (e.at < ?2 OR e.event_id < ?3) ORDER BY e.at DESC, e.event_id DESC LIMIT ?4");
+    take(1, id, "SELECT change_id, at, 'SETTING', CASE source WHEN 'desired' THEN 'Asked to set ' ELSE 'Set ' END || config_key || ' to ' || new_value, NULL, NULL, NULL, NULL, old_value FROM config_history "
+                "WHERE device_id = ?1 AND at <= ?2 AND (at < ?2 OR change_id < ?3) ORDER BY at DESC, change_id DESC LIMIT ?4");
+    take(2, serial, "SELECT alert_id, at, 'ALERT', text, nullif(campaign_id, ''), NULL, NULL, kind, NULL FROM alerts WHERE serial_no = ?1 AND at <= ?2 AND (at < ?2 OR alert_id < ?3) ORDER BY at DESC, alert_id DESC LIMIT ?4");
+    // Each source came in its order, one behind the other.
     std::stable_sort(rows.begin(), rows.end(), [](json::value const& a, json::value const& b) { return number_of(a, "at_ms") > number_of(b, "at_ms"); });
-    for (auto& r : rows) r.get_object()["at"] = number_of(r, "at_ms") / 1000;
-    return connection(std::move(rows), static_cast<std::size_t>(page), "at_ms", !after.empty());
+    return connection(std::move(rows), static_cast<std::size_t>(page), "cursor", !after.empty());
 }
 
 json::value resolvers::device_configuration(call const& f) {

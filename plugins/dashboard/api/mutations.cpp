@@ -4,6 +4,7 @@
 #include "acl/password.hpp"
 
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <future>
 
 namespace airmail::dashboard {
@@ -43,6 +44,19 @@ json::value resolvers::m_cancel(call const& f) {
     auto const* n = said.is_object() ? said.get_object().if_contains("cancel") : nullptr;
     for (auto key : {"stopped", "asked", "too_late", "offline"}) out[key] = n ? number_of(*n, key) : 0;
     return out;
+}
+
+json::value resolvers::m_compare(call const& f) {
+    json::object params{{"id", text_of(f.arguments, "id")}};
+    if (auto window = text_of(f.arguments, "window"); !window.empty()) params["window"] = window;
+    if (auto const* gate = f.arguments.if_contains("gate"); gate && gate->is_bool()) params["gate"] = *gate;
+    if (auto const* alpha = f.arguments.if_contains("alpha"); alpha && alpha->is_number()) params["alpha"] = json::serialize(json::value(alpha->to_number<double>()));
+    if (auto const* list = f.arguments.if_contains("fields"); list && list->is_array()) {
+        json::object fields;
+        for (auto const& one : list->get_array()) fields[text_of(one, "name")] = lower(text_of(one, "harm"));
+        params["fields"] = std::move(fields);
+    }
+    return comparison_of(ask("cohort.set", std::move(params)));
 }
 
 json::value resolvers::m_retry(call const& f) {

@@ -79,6 +79,7 @@ private:
     value campaign_failures(call const& f);
     value campaign_cohorts(call const& f);
     value campaign_events(call const& f);
+    value campaign_comparison(call const& f);
     value update_campaign_name(call const& f);
     value update_device(call const& f);
     value firmware_running(call const& f);
@@ -105,6 +106,7 @@ private:
     value m_campaign(call const& f);
     value m_cancel(call const& f);
     value m_retry(call const& f);
+    value m_compare(call const& f);
     value m_device(call const& f);
     value m_configuration(call const& f);
     value m_remove(call const& f);
@@ -126,6 +128,7 @@ private:
     /// Which rows of devices, and through which index; `serial` names the column that orders them.
     struct device_query {
         std::string from = "devices d", where, serial = "d.serial_no", key = "count", lean;   // lean: the same count without the join
+        bool accepted_only = false;                                                     // all but a few: those few are counted
         std::vector<sdk::sql_value> args;
     };
     device_query query_of(call const& f);
@@ -150,6 +153,8 @@ std::string text_of(boost::json::value const& o, std::string_view key);
 std::int64_t number_of(boost::json::object const& o, std::string_view key, std::int64_t otherwise = 0);
 std::int64_t number_of(boost::json::value const& o, std::string_view key, std::int64_t otherwise = 0);
 std::string lower(std::string s);
+/// What cohort.get says, in the words of the schema.
+boost::json::value comparison_of(boost::json::value said);
 /// {"nodes","edges","pageInfo"}; `rows` may hold one more than `page`; cursors are members of the nodes.
 boost::json::object connection(boost::json::array rows, std::size_t page, std::string_view cursor, bool had_before);
 

@@ -61,7 +61,7 @@ inline void lane::fill_host(seat& s) {
         auto& me = *static_cast<seat*>(p);
         auto text = [](airmail_str x) { return std::string{view(x)}; };
         response out{static_cast<int>(r->status), text(r->content_type), text(r->headers), text(r->body), text(r->file_path),
-                     text(r->etag), text(r->revoke_token), r->rate_bytes_s, r->byte_budget};
+                     text(r->etag), text(r->revoke_token), r->rate_bytes_s, r->byte_budget, r->file_bytes};
         me.owner->effects_.push_back([&me, handle, out] { me.owner->https_[handle] = out; });
         return 0;
     };

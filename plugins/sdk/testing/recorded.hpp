@@ -46,7 +46,7 @@ struct request {
 struct response {
     int status = 0;
     std::string content_type, headers, body, file_path, etag, revoke_token;
-    std::uint64_t rate_bytes_s = 0, byte_budget = 0;
+    std::uint64_t rate_bytes_s = 0, byte_budget = 0, file_bytes = 0;
 };
 
 struct connect_answer {

@@ -29,9 +29,15 @@ printf 'sw-description\nsw-description.sig\nrootfs.img\n' | cpio -o -H crc 2>/de
 
 class ddi_house : public house {
 public:
-    ddi_house(std::string const& more, std::size_t bytes) : house("ota_ddi true\nota_ddi_poll 1s\nota_unsigned_firmware allow\n" + more) {
+    /// A release signed by our own key, as every device's: its manifest says more than the 512 bytes that swupdate bears behind an archive.
+    ddi_house(std::string const& more, std::size_t bytes) : house("ota_ddi true\nota_ddi_poll 1s\n" + more) {
         make_image(*this, "v1.1.0", bytes);
-        auto const said = ctl({"firmware", "upload", path("v1.1.0.swu"), "--version", "v1.1.0", "--model", "SW-1"});
+        std::vector<std::string> sign{AIRMAILCTL, "firmware", "sign", path("v1.1.0.swu"), "--key", path("ca/keys/release.pem"), "--version", "v1.1.0", "--model", "SW-1", "-o", path("release.swu")};
+        for (int i = 0; i < 200; ++i) sign.insert(sign.end(), {"--model", "another-model-of-the-same-house-" + std::to_string(i)});
+        must(sign);
+        REQUIRE(text_of(path("release.swu")).size() > text_of(path("v1.1.0.swu")).size() + 8000);
+        CHECK(ctl({"firmware", "upload", path("v1.1.0.swu"), "--version", "v1.1.0", "--model", "SW-1"}).code != 0);      // unsigned: refused
+        auto const said = ctl({"firmware", "upload", path("release.swu")});
         REQUIRE_MESSAGE(said.code == 0, said.text);
         firmware = json::parse(said.text.substr(said.text.find('{'))).at("firmware_id").as_string().c_str();
     }
@@ -108,6 +114,20 @@ TEST_CASE("swupdate: a damaged image is refused and the row has failed; a wrong 
     auto const deployment = ask(base.at("_links").at("deploymentBase").at("href").as_string().c_str());
     REQUIRE_MESSAGE(deployment.code == 200, deployment.text);
     CHECK(deployment.text.size() < 1100);                          // Zephyr's buffer
+    // The image as its maker built it: size, hashes and bytes are the archive's, without our manifest behind it.
+    auto const artifact = json::parse(deployment.text).at("deployment").at("chunks").at(0).at("artifacts").at(0);
+    auto const archive = h.path("v1.1.0.swu"), got = h.path("downloaded");
+    auto const sum = [&](char const* tool) { return must({"sh", "-c", std::string(tool) + " < \"$1\" | cut -d' ' -f1 | tr -d '\\n'", "sum", archive}).text; };
+    CHECK(artifact.at("size").to_number<std::size_t>() == text_of(archive).size());
+    CHECK(artifact.at("hashes").at("sha256") == json::value(sum("sha256sum")));
+    CHECK(artifact.at("hashes").at("sha1") == json::value(sum("sha1sum")));
+    CHECK(artifact.at("hashes").at("md5") == json::value(sum("md5sum")));
+    auto const href = std::string(artifact.at("_links").at("download").at("href").as_string());
+    CHECK(ask(href + ".MD5SUM").text.starts_with(sum("md5sum")));
+    CHECK(broker_process::curl({"--cacert", h.path("ca/ca.crt"), "-H", "Authorization: TargetToken " + h.token["sw-3"], "-o", got, href}).code == 200);
+    CHECK(text_of(got) == text_of(archive));
+    CHECK(broker_process::curl({"--cacert", h.path("ca/ca.crt"), "-H", "Authorization: TargetToken " + h.token["sw-3"], "-r", "-100", "-o", got, href}).code == 206);
+    CHECK(text_of(got) == text_of(archive).substr(text_of(archive).size() - 100));
     auto const found = must({"find", h.path("data"), "-type", "f", "-size", "+190k", "-path", "*firmware*"}).text;
     auto const file = found.substr(0, found.find('\n'));
     must({"sh", "-c", "chmod u+w \"$1\"; printf x | dd of=\"$1\" bs=1 seek=100000 conv=notrunc 2>/dev/null", "damage", file});

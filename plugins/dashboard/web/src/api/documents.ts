@@ -92,10 +92,11 @@ export const CampaignsQuery = gql<{ campaignsConnection: { nodes: CampaignRow[];
 export const CampaignsLive = gql<{ campaignsChanged: CampaignRow }>`subscription CampaignsLive { campaignsChanged { ${CAMPAIGN_ROW} } }`;
 
 export type CampaignDetail = CampaignRow &
-  Pick<S.Campaign, 'firmware_id' | 'target_criteria' | 'phases' | 'max_in_flight' | 'rate_per_min' | 'dynamic' | 'start_at' | 'expires_at' | 'failures' | 'cohorts'>;
+  Pick<S.Campaign, 'firmware_id' | 'target_criteria' | 'phases' | 'max_in_flight' | 'rate_per_min' | 'dynamic' | 'start_at' | 'expires_at' | 'failures' | 'cohorts' | 'comparison'>;
 const CAMPAIGN = `${CAMPAIGN_ROW} firmware_id target_criteria max_in_flight rate_per_min dynamic start_at expires_at
   phases { number percent soak_s success_percent state counters { ${COUNTERS} } }
-  failures(first: 10) { reason count example_serial_no error_message } cohorts(first: 10) { from_version total completed failed rollback }`;
+  failures(first: 10) { reason count example_serial_no error_message } cohorts(first: 10) { from_version total completed failed rollback }
+  comparison { window_s alpha gate alarm alarm_at measures { measure harm pairs worse better same evidence needed shown } }`;
 export const CampaignQuery = gql<{ campaign: CampaignDetail | null }, { id: string }>`query Campaign($id: ID!) { campaign(id: $id) { ${CAMPAIGN} } }`;
 export const CampaignLive = gql<{ campaignProgress: CampaignDetail }, { id: string }>`subscription CampaignLive($id: ID!) { campaignProgress(campaignId: $id) { ${CAMPAIGN} } }`;
 export const CampaignDevicesQuery = gql<{ campaign: { devices: { nodes: UpdateRow[]; pageInfo: Pick<S.PageInfo, 'hasNextPage' | 'endCursor'> } } | null }, { id: string; first: number; after?: string | null; status?: S.UpdateStatus; reason?: string }>`query CampaignDevices($id: ID!, $first: Int!, $after: String, $status: UpdateStatus, $reason: String) { campaign(id: $id) { devices(first: $first, after: $after, status: $status, reason: $reason) { nodes { ${UPDATE_ROW} } pageInfo { hasNextPage endCursor } } } }`;
@@ -111,6 +112,7 @@ export const ResumeCampaign = gql<{ resumeCampaign: CampaignRow }, { id: string 
 export const AdvanceCampaign = gql<{ advanceCampaign: CampaignRow }, { id: string }>`mutation AdvanceCampaign($id: ID!) { advanceCampaign(id: $id) { ${CAMPAIGN_ROW} } }`;
 export type Cancelled = Omit<S.CancelResult, 'campaign'> & { campaign: CampaignRow };
 export const CancelCampaign = gql<{ cancelCampaign: Cancelled }, { id: string; reason?: string }>`mutation CancelCampaign($id: ID!, $reason: String) { cancelCampaign(id: $id, reason: $reason) { stopped asked too_late offline campaign { ${CAMPAIGN_ROW} } } }`;
+export const CompareCampaign = gql<{ compareCampaign: Pick<S.Comparison, 'window_s'> }, { id: string; window?: string; gate?: boolean }>`mutation CompareCampaign($id: ID!, $window: String, $gate: Boolean) { compareCampaign(id: $id, window: $window, gate: $gate) { window_s } }`;
 export const RetryDevice = gql<{ retryDevice: UpdateRow }, { campaignId: string; device: string }>`mutation RetryDevice($campaignId: ID!, $device: ID!) { retryDevice(campaignId: $campaignId, device: $device) { ${UPDATE_ROW} } }`;
 
 // ---------------------------------------------------------------- broker

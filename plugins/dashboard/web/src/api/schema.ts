@@ -152,6 +152,8 @@ export interface Campaign {
   failures: FailureReason[];
   /** How the versions the devices came from fared, largest first. */
   cohorts: Cohort[];
+  /** Its updated devices against those that still wait; null when they are not compared (compareCampaign). */
+  comparison: Comparison | null;
   /** In order of seq. */
   events: CampaignEvent[];
 }
@@ -247,6 +249,38 @@ export interface Cohort {
   failed: number;
   rollback: number;
 }
+
+export interface Comparison {
+  /** How long a pair is watched. */
+  window_s: number;
+  /** The chance of a false alarm, over all measures and looks. */
+  alpha: number;
+  /** True: a difference that is shown pauses the campaign. */
+  gate: boolean;
+  /** The measure in which the updated devices are worse; null: none so far. */
+  alarm: string | null;
+  alarm_at: string | null;
+  measures: ComparisonMeasure[];
+}
+
+export interface ComparisonMeasure {
+  /** reconnects, errors, or field:NAME for a number in heartbeats. */
+  measure: string;
+  /** Which way is the harm. */
+  harm: Harm;
+  pairs: number;
+  /** Pairs in which the updated device is worse, better, or the same. */
+  worse: number;
+  better: number;
+  same: number;
+  /** Grows with pairs that are worse; 1 = none. */
+  evidence: number;
+  /** What the evidence must reach. */
+  needed: number;
+  shown: boolean;
+}
+
+export type Harm = 'HIGHER' | 'LOWER';
 
 export interface CampaignEvent {
   seq: number;
@@ -510,4 +544,9 @@ export interface PhaseInput {
 export interface SettingInput {
   key: string;
   value: string;
+}
+
+export interface ComparedFieldInput {
+  name: string;
+  harm: Harm;
 }

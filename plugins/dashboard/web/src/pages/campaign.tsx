@@ -12,6 +12,7 @@ import { Bar, Legend, partsOf } from '../ui/bar';
 import { CampaignActions } from '../ui/campaign_actions';
 import { CampaignEvents } from '../ui/campaign_events';
 import { Card, Figure } from '../ui/card';
+import { Comparison } from '../ui/comparison';
 import { Dialog } from '../ui/dialog';
 import { Page } from '../ui/page';
 import { Phases } from '../ui/phases';
@@ -66,6 +67,7 @@ export default function Campaign() {
         <Failures campaign={c} />
         <Cohorts campaign={c} />
       </div>
+      <Comparison campaign={c} changed={refresh} />
       <DeviceTable id={id} version={`${c.updated_at} ${c.counters.finished} ${c.counters.in_flight}`} params={params} setParams={setParams} />
       <div className="columns">
         <Targets campaign={c} />
