@@ -62,7 +62,7 @@ start_broker() {
     for attempt in 1 2 3 4 5; do
         plain=$(free_port) tls=$(free_port) https=$(free_port) metrics=$(free_port)
         {
-            printf 'store_path %s\nstore_map_size 1GiB\nmetrics_port %s\ncontrol_socket %s\n' "$dir/data" "$metrics" "$dir/control.sock"
+            printf 'store_path %s\nstore_map_size 1GiB\nlimit_disk_refuse 0\nlimit_disk_readonly 0\nmetrics_port %s\ncontrol_socket %s\n' "$dir/data" "$metrics" "$dir/control.sock"
             [ "$(id -u)" = 0 ] && echo "user root"
             configuration
         } > "$dir/airmail.conf"

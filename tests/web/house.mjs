@@ -76,6 +76,8 @@ export class House {
 ${process.getuid() === 0 ? 'user root' : ''}
 store_path ${this.dir}/data
 store_map_size 1GiB
+limit_disk_refuse 0
+limit_disk_readonly 0
 control_socket ${this.dir}/control.sock
 http_bind 127.0.0.1
 http_port ${this.https}

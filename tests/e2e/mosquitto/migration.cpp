@@ -44,7 +44,7 @@ struct moved {
 /// airmaild in the folder that migrate filled (persistence_location's), not in one of the test's own.
 struct ours {
     ours(std::string const& conf, std::string const& folder, std::uint16_t port) : folder_(folder) {
-        write_file(folder + "/more.conf", "store_map_size 1GiB\nmetrics_port 0\ncontrol_socket " + folder + "/control.sock\n");
+        write_file(folder + "/more.conf", "store_map_size 1GiB\nlimit_disk_refuse 0\nlimit_disk_readonly 0\nmetrics_port 0\ncontrol_socket " + folder + "/control.sock\n");
         int const log = ::open((folder + "/airmail.log").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         child_ = spawn({AIRMAILD, "-c", conf, "-c", folder + "/more.conf"}, log);
         ::close(log);

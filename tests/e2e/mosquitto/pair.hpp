@@ -55,7 +55,7 @@ public:
         int const log = ::open(log_file().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         if (kind_ == kind::mosquitto) child_ = spawn({"/usr/sbin/mosquitto", "-v", "-c", conf()}, log);
         else {
-            write_file(folder_ + "/ours.conf", "store_path " + folder_ + "/airmail\nstore_map_size 1GiB\nmetrics_port 0\ncontrol_socket " + folder_ + "/control.sock\nuser root\n");
+            write_file(folder_ + "/ours.conf", "store_path " + folder_ + "/airmail\nstore_map_size 1GiB\nlimit_disk_refuse 0\nlimit_disk_readonly 0\nmetrics_port 0\ncontrol_socket " + folder_ + "/control.sock\nuser root\n");
             child_ = spawn({AIRMAILD, "-c", conf(), "-c", folder_ + "/ours.conf"}, log);
         }
         ::close(log);
