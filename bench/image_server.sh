@@ -45,7 +45,7 @@ firmware=$(ctl firmware upload "$dir/release" | sed 's/.*"firmware_id":"\([^"]*\
     --release-key "$dir/ca/keys/release.pem.pub" --heartbeat 60s --connect-rate 400 > "$dir/sim.log" 2>&1 & sim=$!
 number() { sed "s/.*\"$1\":\([0-9]*\).*/\1/"; }
 until [ "$(ctl device fleet | number online)" -ge "$devices" ]; do sleep 0.5; kill -0 $sim || { tail -3 "$dir/sim.log"; exit 1; }; done
-metric() { curl -s "http://127.0.0.1:$metrics/metrics" | awk -v n="$1" '$1 == n {printf "%d", $2}'; }
+metric() { curl -s "http://127.0.0.1:$metrics/metrics" | awk -v n="$1" '$1 == n {printf "%.0f", $2}   # %d ends at 2^31 in mawk'; }
 cpu() { awk '{print $14 + $15}' "/proc/$broker/stat"; }
 sent=$(metric airmail_admin_sent_bytes_total) ticks=$(cpu) began=$(date +%s%N)
 curl -s --unix-socket "$dir/control.sock" -H 'content-type: application/json' http://airmail/api/v1/campaigns \

@@ -60,5 +60,6 @@ for _ in $(seq 600); do
     case $now in *'"status":"completed"'*|*'"stage":"paused"'*) break ;; esac
     sleep 1
 done
+sed 's/.*"status":"\([^"]*\)","stage":"\([^"]*\)","reason":"\([^"]*\)".*/ended: \1 \2 \3/' <<< "$now"
 ctl campaign audit three 2>/dev/null || curl -s --unix-socket "$dir/control.sock" http://airmail/api/v1/campaigns/three/audit
 echo "cpu of airmaild: $(awk '{print ($14 + $15) / 100 " s"}' /proc/$broker/stat)"

@@ -2,10 +2,8 @@
 
 #include "bench/airmail-bench/failure.hpp"
 #include "bench/airmail-bench/report.hpp"
+#include "tools/command_line/command_line.hpp"
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <csignal>
 #include <filesystem>
 #include <fmt/format.h>
@@ -143,17 +141,17 @@ void raise_descriptor_limit() {
 int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);
     request q;
-    CLI::App app{"The load lab: connections, throughput, latency, heartbeats and commands, against any broker."};
-    app.add_option("--broker", q.brokers, "NAME=COMMAND; {port} {tls_port} {dir} {acl} {conf} are filled in; repeatable, measured in turn")->required();
+    airmail::command_line::program app{"The load lab: connections, throughput, latency, heartbeats and commands, against any broker."};
+    app.add_option("--broker", q.brokers, "NAME=COMMAND; {port} {tls_port} {dir} {acl} {conf} are filled in; repeatable, measured in turn").required();
     app.add_option("--config", q.configs, "NAME=FILE: configuration template of a broker, written to {conf}; {base} is Mosquitto's syntax");
     app.add_option("--peer", q.peer, "the broker that ratios are to; the second by default");
-    app.add_option("--scenario", q.names, "names or beginnings of names; all by default")->delimiter(',');
-    app.add_option("--rounds", q.rounds, "of each scenario and broker, interleaved")->check(CLI::Range(1, 100));
+    app.add_option("--scenario", q.names, "names or beginnings of names; all by default").delimiter(',');
+    app.add_option("--rounds", q.rounds, "of each scenario and broker, interleaved").between(1, 100);
     app.add_option("--seconds", q.sizes.seconds, "of each throughput, rate and heartbeat measurement");
     app.add_option("--idle-plain", q.sizes.idle_plain, "connections");
     app.add_option("--idle-mtls", q.sizes.idle_mtls, "connections");
     app.add_option("--devices", q.sizes.devices, "that send heartbeats");
-    app.add_option("--window", q.sizes.window, "heartbeats under way per device")->check(CLI::Range(1, 60000));
+    app.add_option("--window", q.sizes.window, "heartbeats under way per device").between(1, 60000);
     app.add_option("--commanded", q.sizes.commanded, "devices that each get a command");
     app.add_option("--rate", q.sizes.rate, "messages a second in rate-*");
     app.add_flag("--mtls", q.sizes.mtls, "devices of heartbeats and commands use TLS 1.3 with client certificates");
@@ -161,7 +159,7 @@ int main(int argc, char** argv) {
     app.add_option("--json", q.json_file, "file for all rounds");
     app.add_flag("--threads", q.threads, "print the CPU time of each broker thread");
     app.add_flag("--keep", q.keep, "leave the brokers' folders");
-    CLI11_PARSE(app, argc, argv);
+    if (auto const ended = app.parse(argc, argv)) return *ended;
     raise_descriptor_limit();
     try {
         return run(q);

@@ -177,21 +177,24 @@ try {
     const { status, body } = await house.api('POST', '/api/v1/users', { name, password, role: 'admin' })
     if (status >= 300) throw new Error(JSON.stringify(body))
   }
-  house.fleet(devices, ['--connect-rate', '400'], 'tx-', { model: 'TX-100', firmware: 'v1.0.0', heartbeat: '30s' })
+  const fleet = house.fleet(devices, ['--connect-rate', '400'], 'tx-', { model: 'TX-100', firmware: 'v1.0.0', heartbeat: '30s' })
   await until(`${devices} devices are here`, async () => (await house.api('GET', '/api/v1/fleet')).body.online >= devices, 900)
   console.log(`${devices} devices are here; ${seconds} s a turn, ${probes} probes at ${rate}/s each, ${admins} administrators every other turn; load ${loadavg()[0].toFixed(1)}`)
   const rows = []
   for (let turn = 0; turn < 2 * rounds; turn++) {
     const watched = turn % 2 === 1, version = `v1.${turn + 1}.0`
     const { firmware_id } = house.json('firmware', 'upload', house.release(version, 0.25, turn + 2))
-    const made = await house.api('POST', '/api/v1/campaigns', { name: version, firmware_id, target_criteria: {}, phases: 'none', start: true, rate_per_min: Math.ceil((devices * 60) / seconds), max_in_flight: devices })
+    const made = await house.api('POST', '/api/v1/campaigns', { name: version, firmware_id, target_criteria: {}, phases: 'none', start: true, rate_per_min: Math.ceil((devices * 60) / seconds), max_in_flight: 1000 })
     const campaign = made.body.campaign_id
     if (!campaign) throw new Error(JSON.stringify(made.body))
     const look = users.map(() => Array.from({ length: 5 }, () => serial(Math.floor(Math.random() * devices))))
     const [seen, told] = await Promise.all([part('probe', { mqtts: house.mqtts, ca, serials, rate }), watched ? part('admins', { port: house.https, users, password, campaign, watched: look }) : null])
     const finished = (await house.api('GET', `/api/v1/campaigns/${campaign}`)).body.counters.finished
     rows.push({ turn: watched ? `${admins} admins` : 'control', updated: finished, puback_p50_ms: +seen.p50.toFixed(2), puback_p99_ms: +seen.p99.toFixed(2), worst_ms: +seen.worst.toFixed(1), of: seen.count, lost: seen.lost, load: +loadavg()[0].toFixed(1), ...(told ?? {}) })
-    await until('the campaign is over', async () => (await house.api('GET', `/api/v1/campaigns/${campaign}`)).body.status === 'completed', 600)
+    await until('the campaign is over', async () => {
+      if (fleet.child.exitCode !== null) throw new Error(`the fleet is gone: ${fleet.text().slice(-500)}`)
+      return (await house.api('GET', `/api/v1/campaigns/${campaign}`)).body.status === 'completed'
+    }, 600)
   }
   console.table(rows)
   const mean = kind => rows.filter(r => (r.turn === 'control') === kind).reduce((sum, r) => sum + r.puback_p99_ms, 0) / rounds

@@ -13,16 +13,17 @@ void engine::hard_stops(campaign_row& c, device_entry const& d) {
     if (kit::integer(rows.at(0).at(0)) >= limit) halt(c, name_of(d.row.why));
 }
 
-/// One more finished row that counts. A success that turns out to be a rollback is a failure as well.
+/// A row that says something about the image, or something else than before: a success that turns out to be a rollback is a failure.
 void engine::weigh(campaign_row& c, device_row const& before, device_row const& after) {
+    auto const& rule = set_.stop;
     auto failed = [](device_row const& r) {
         return terminal(r) && (status_of(r.at) == status::rollback || (status_of(r.at) == status::failed && counts_as_failure(r.why)));
     };
-    auto succeeded = [](device_row const& r) { return status_of(r.at) == status::completed && r.at != stage::already_installed; };
-    bool bad = failed(after) && !failed(before), good = succeeded(after) && !succeeded(before) && !failed(before);
-    if (!bad && !good) return;
-    c.stop_score = set_.stop.next(c.stop_score, bad);
-    if (bad && set_.stop.bad > 0 && c.auto_stop && c.running() && set_.stop.stops(c.stop_score))
+    auto came_back = [](device_row const& r) { return r.at == stage::probation || (status_of(r.at) == status::completed && r.at != stage::already_installed); };
+    auto says = [&](device_row const& r) { return failed(r) ? rule.failure() : came_back(r) ? rule.success() : 0; };
+    if (rule.bad <= 0 || says(before) == says(after)) return;
+    c.stop_score = rule.next(c.stop_score, says(before), says(after), c.n.in_flight);
+    if (failed(after) && c.auto_stop && c.running() && rule.stops(c.stop_score))
         halt(c, "too many failures: " + std::to_string(c.n.counted() - c.n.of(status::completed)) + " of " + std::to_string(c.n.counted()) + " finished devices");
 }
 

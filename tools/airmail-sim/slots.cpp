@@ -13,6 +13,7 @@
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+#include <system_error>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -89,7 +90,7 @@ std::uint64_t slots::free_bytes() const {
 std::uint64_t slots::begin_write(bool resume, std::uint64_t size_max) {
     end_write();
     fd_ = ::open(path(memory_.inactive()).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (fd_ < 0) throw std::runtime_error(path(memory_.inactive()) + ": cannot be opened");
+    if (fd_ < 0) throw std::system_error(errno, std::generic_category(), path(memory_.inactive()) + ": cannot be opened");
     hash_ = fw::sha256();
     written_ = 0;
     std::uint8_t buffer[64 * 1024];

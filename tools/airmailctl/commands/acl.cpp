@@ -84,14 +84,14 @@ void suggest(suggest_options const& o, context const& c) {
 
 }
 
-void add_acl(CLI::App& app, context& c) {
-    auto& acl = *app.add_subcommand("acl", "access rules");
-    acl.require_subcommand(1);
-    command<explain_options>(acl, "explain", "may IDENTITY do ACTION on TOPIC, and which rule says so; exit 4 when not", [](CLI::App& s, explain_options& o) {
-        s.add_option("identity", o.identity, "device or user name")->required();
-        s.add_option("action", o.action, "publish, subscribe or receive")->required()->check(CLI::IsMember({"publish", "subscribe", "receive"}));
-        s.add_option("topic", o.topic, "topic, or filter for subscribe")->required();
-        s.add_option("--role", o.role, "role of the identity")->capture_default_str();
+void add_acl(command_line::command app, context& c) {
+    auto acl = app.add_subcommand("acl", "access rules");
+    acl.require_subcommand();
+    command<explain_options>(acl, "explain", "may IDENTITY do ACTION on TOPIC, and which rule says so; exit 4 when not", [](command_line::command s, explain_options& o) {
+        s.add_option("identity", o.identity, "device or user name").required();
+        s.add_option("action", o.action, "publish, subscribe or receive").required().among({"publish", "subscribe", "receive"});
+        s.add_option("topic", o.topic, "topic, or filter for subscribe").required();
+        s.add_option("--role", o.role, "role of the identity").show_default();
         s.add_option("--client-id", o.client_id, "client id, for rules that name it");
         s.add_option("--listener", o.listener, "port of the listener, with per_listener_settings");
     }, [&c](explain_options const& o) {
@@ -100,14 +100,14 @@ void add_acl(CLI::App& app, context& c) {
         c.json ? json_line(v) : record(v);
         if (text_of(v, "allowed") != "true") throw trouble(exit_code::refused, o.identity + " may not " + o.action + " " + o.topic);
     });
-    command<diff_options>(acl, "diff", "sessions whose rights would change if rules file NEW replaced OLD", [](CLI::App& s, diff_options& o) {
-        s.add_option("old", o.before, "rules file in force")->required();
-        s.add_option("new", o.after, "rules file to come")->required();
+    command<diff_options>(acl, "diff", "sessions whose rights would change if rules file NEW replaced OLD", [](command_line::command s, diff_options& o) {
+        s.add_option("old", o.before, "rules file in force").required();
+        s.add_option("new", o.after, "rules file to come").required();
         s.add_option("--user", o.users, "compare for these users instead of the broker's sessions (client id = name)");
         s.add_flag("--check", o.check, "exit 4 when rights change");
     }, [&c](diff_options const& o) { diff(o, c); });
-    command<suggest_options>(acl, "suggest", "the smallest acl_file that covers what acl_mode observe has seen denied", [](CLI::App& s, suggest_options& o) {
-        s.add_option("--siblings", o.siblings, "so many topics that differ in one level become one rule with +")->check(CLI::Range(2, 1000))->capture_default_str();
+    command<suggest_options>(acl, "suggest", "the smallest acl_file that covers what acl_mode observe has seen denied", [](command_line::command s, suggest_options& o) {
+        s.add_option("--siblings", o.siblings, "so many topics that differ in one level become one rule with +").between(2, 1000).show_default();
         s.add_flag("--counts", o.counts, "instead: how often each rule would have denied");
     }, [&c](suggest_options const& o) { suggest(o, c); });
 }

@@ -64,16 +64,16 @@ void restore(context& c, restore_options const& o) {
 
 }
 
-void add_backup(CLI::App& app, context& c) {
-    command<backup_options>(app, "backup", "copy everything the broker keeps, while it runs", [](CLI::App& s, backup_options& o) {
-        s.add_option("directory", o.directory, "a new directory on the broker's machine, absolute; the broker writes it")->required();
+void add_backup(command_line::command app, context& c) {
+    command<backup_options>(app, "backup", "copy everything the broker keeps, while it runs", [](command_line::command s, backup_options& o) {
+        s.add_option("directory", o.directory, "a new directory on the broker's machine, absolute; the broker writes it").required();
     }, [&c](backup_options const& o) {
         auto v = c.broker().post("/api/v1/backup", boost::json::object{{"directory", fs::absolute(o.directory).string()}});
         c.json ? json_line(v) : record(v);
     });
-    command<restore_options>(app, "restore", "put a backup in place of the data directory; airmaild must not run", [](CLI::App& s, restore_options& o) {
-        s.add_option("from", o.from, "the backup")->required();
-        s.add_option("--to", o.to, "store_path of the broker")->capture_default_str();
+    command<restore_options>(app, "restore", "put a backup in place of the data directory; airmaild must not run", [](command_line::command s, restore_options& o) {
+        s.add_option("from", o.from, "the backup").required();
+        s.add_option("--to", o.to, "store_path of the broker").show_default();
         s.add_flag("--replace", o.replace, "put what is there aside (before-restore-...)");
     }, [&c](restore_options const& o) { restore(c, o); });
 }

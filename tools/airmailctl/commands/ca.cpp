@@ -118,41 +118,41 @@ void list(context const& c, list_options const& o) {
 
 }
 
-void add_ca(CLI::App& app, context& c) {
-    auto& ca = *app.add_subcommand("ca", "certificates for servers and devices, and signing keys; needs no broker");
-    ca.require_subcommand(1);
-    command<init_options>(ca, "init", "a new CA in a directory, and in DIR/keys the keys that sign releases, commands and URLs", [](CLI::App& s, init_options& o) {
-        s.add_option("--dir", o.dir, "new or empty directory (made with mode 0700)")->required();
-        s.add_option("--name", o.name, "common name of the CA")->capture_default_str();
-        s.add_option("--days", o.days, "life of the CA certificate")->capture_default_str();
-        s.add_option("--roots", o.roots, "number of root keys, 1 to 8")->capture_default_str();
-        s.add_option("--threshold", o.threshold, "root keys that must sign a new key list")->capture_default_str();
-        s.add_option("--keys-days", o.keys_days, "life of keys.json")->capture_default_str();
+void add_ca(command_line::command app, context& c) {
+    auto ca = app.add_subcommand("ca", "certificates for servers and devices, and signing keys; needs no broker");
+    ca.require_subcommand();
+    command<init_options>(ca, "init", "a new CA in a directory, and in DIR/keys the keys that sign releases, commands and URLs", [](command_line::command s, init_options& o) {
+        s.add_option("--dir", o.dir, "new or empty directory (made with mode 0700)").required();
+        s.add_option("--name", o.name, "common name of the CA").show_default();
+        s.add_option("--days", o.days, "life of the CA certificate").show_default();
+        s.add_option("--roots", o.roots, "number of root keys, 1 to 8").show_default();
+        s.add_option("--threshold", o.threshold, "root keys that must sign a new key list").show_default();
+        s.add_option("--keys-days", o.keys_days, "life of keys.json").show_default();
         s.add_flag("--no-keys", o.no_keys, "only the CA");
     }, [&c](init_options const& o) { init(c, o); });
-    command<server_options>(ca, "server", "a certificate for a broker", [](CLI::App& s, server_options& o) {
-        s.add_option("--dir", o.dir, "the CA's directory")->required();
-        s.add_option("--san", o.names, "host name or address (repeatable)")->required()->delimiter(',');
-        s.add_option("--days", o.days)->capture_default_str();
+    command<server_options>(ca, "server", "a certificate for a broker", [](command_line::command s, server_options& o) {
+        s.add_option("--dir", o.dir, "the CA's directory").required();
+        s.add_option("--san", o.names, "host name or address (repeatable)").required().delimiter(',');
+        s.add_option("--days", o.days).show_default();
         s.add_option("-o,--out", o.out, "writes OUT.key and OUT.crt (default DIR/server)");
     }, [&c](server_options const& o) { server(c, o); });
-    command<device_options>(ca, "device", "certificates for devices", [](CLI::App& s, device_options& o) {
-        s.add_option("--dir", o.dir, "the CA's directory")->required();
-        s.add_option("serial", o.serials, "serial numbers")->required();
-        s.add_option("--days", o.days)->capture_default_str();
+    command<device_options>(ca, "device", "certificates for devices", [](command_line::command s, device_options& o) {
+        s.add_option("--dir", o.dir, "the CA's directory").required();
+        s.add_option("serial", o.serials, "serial numbers").required();
+        s.add_option("--days", o.days).show_default();
         s.add_option("-o,--out", o.out, "directory to write to (default DIR/devices)");
         s.add_flag("--bundle", o.bundle, "one file a device: key, certificate, CA and address");
         s.add_option("--host", o.host, "address in the bundle (localhost)");
-        s.add_option("--port", o.port, "port in the bundle")->capture_default_str();
+        s.add_option("--port", o.port, "port in the bundle").show_default();
     }, [&c](device_options const& o) { devices(c, o); });
-    command<revoke_options>(ca, "revoke", "by certificate serial, or every living one of a device; writes DIR/ca.crl", [](CLI::App& s, revoke_options& o) {
-        s.add_option("--dir", o.dir, "the CA's directory")->required();
-        s.add_option("what", o.what, "serial of a certificate, or the device")->required();
+    command<revoke_options>(ca, "revoke", "by certificate serial, or every living one of a device; writes DIR/ca.crl", [](command_line::command s, revoke_options& o) {
+        s.add_option("--dir", o.dir, "the CA's directory").required();
+        s.add_option("what", o.what, "serial of a certificate, or the device").required();
     }, [&c](revoke_options const& o) {
         auto authority = certificate_authority::open(o.dir);
         print(c, json::object{{"revoked", authority.revoke(o.what)}, {"crl", o.dir + "/ca.crl"}});
     });
-    command<list_options>(ca, "list", "everything issued", [](CLI::App& s, list_options& o) { s.add_option("--dir", o.dir, "the CA's directory")->required(); },
+    command<list_options>(ca, "list", "everything issued", [](command_line::command s, list_options& o) { s.add_option("--dir", o.dir, "the CA's directory").required(); },
         [&c](list_options const& o) { list(c, o); });
 }
 

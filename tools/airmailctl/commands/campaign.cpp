@@ -93,11 +93,11 @@ struct cohort_options {
     bool gate = false;
 };
 
-void add_cohort(CLI::App& campaign, context& c) {
-    command<cohort_options>(campaign, "cohort", "compare updated devices with the others, by what the broker sees of both", [](CLI::App& s, cohort_options& o) {
-        s.add_option("id", o.id, "campaign")->required();
-        s.add_option("--window", o.window, "how long a pair is watched")->capture_default_str();
-        s.add_option("--alpha", o.alpha, "chance of a false alarm, however often one looks")->capture_default_str();
+void add_cohort(command_line::command campaign, context& c) {
+    command<cohort_options>(campaign, "cohort", "compare updated devices with the others, by what the broker sees of both", [](command_line::command s, cohort_options& o) {
+        s.add_option("id", o.id, "campaign").required();
+        s.add_option("--window", o.window, "how long a pair is watched").show_default();
+        s.add_option("--alpha", o.alpha, "chance of a false alarm, however often one looks").show_default();
         s.add_option("--field", o.fields, "a number in heartbeats and which way is the harm: battery=lower, temperature=higher (repeatable)");
         s.add_flag("--gate", o.gate, "pause the campaign when a difference is shown");
     }, [&c](cohort_options const& o) {
@@ -131,13 +131,13 @@ struct list_options { std::string status; int limit = 50; };
 struct rows_options { std::string id, status, after; int limit = 100; };
 struct explain_options { std::string id, device; };
 
-void add_steps(CLI::App& campaign, context& c) {
+void add_steps(command_line::command campaign, context& c) {
     for (auto [verb, doc] : {std::pair{"start", "begin admitting devices"}, {"pause", "stop admitting; devices under way go on"}, {"resume", "go on after a pause"},
                              {"advance", "next phase now, whatever the gate says (audited)"},
                              {"approve", "say yes to somebody else's campaign (ota_approval)"}, {"deny", "say no to it"},
                              {"revert", "make the opposite campaign for the devices that took its image"}, {"cancel", "call back what can be called back, and say what could not"}})
-        command<id_options>(campaign, verb, doc, [](CLI::App& s, id_options& o) {
-            s.add_option("id", o.id, "campaign")->required();
+        command<id_options>(campaign, verb, doc, [](command_line::command s, id_options& o) {
+            s.add_option("id", o.id, "campaign").required();
             s.add_option("--reason", o.reason, "kept with the campaign and in the audit log");
         }, [&c, verb = std::string(verb)](id_options const& o) {
             json::object body;
@@ -148,12 +148,12 @@ void add_steps(CLI::App& campaign, context& c) {
 
 }
 
-void add_campaign(CLI::App& app, context& c) {
-    auto& campaign = *app.add_subcommand("campaign", "deliver a firmware to devices, step by step");
-    campaign.require_subcommand(1);
-    command<create_options>(campaign, "create", "make a campaign; counters.total is the number of devices it would reach", [](CLI::App& s, create_options& o) {
-        s.add_option("--name", o.name, "for people")->required();
-        s.add_option("--firmware", o.firmware, "firmware_id (airmailctl firmware list)")->required();
+void add_campaign(command_line::command app, context& c) {
+    auto campaign = app.add_subcommand("campaign", "deliver a firmware to devices, step by step");
+    campaign.require_subcommand();
+    command<create_options>(campaign, "create", "make a campaign; counters.total is the number of devices it would reach", [](command_line::command s, create_options& o) {
+        s.add_option("--name", o.name, "for people").required();
+        s.add_option("--firmware", o.firmware, "firmware_id (airmailctl firmware list)").required();
         s.add_option("--target", o.criteria, R"(a filter: 'model==TX-100;fw=lt=1.1.0', or JSON: {"model":"TX-100","fw_version":"< v1.1.0"})");
         s.add_flag("--preview", o.preview, "only say who it would be for");
         s.add_option("--model", o.model, "criterion: this model");
@@ -169,41 +169,41 @@ void add_campaign(CLI::App& app, context& c) {
     }, [&c](create_options const& o) { print(c, c.broker().post(o.preview ? "/api/v1/campaigns/preview" : "/api/v1/campaigns", creation(o))); });
     add_steps(campaign, c);
     add_cohort(campaign, c);
-    command<list_options>(campaign, "list", "newest first", [](CLI::App& s, list_options& o) {
+    command<list_options>(campaign, "list", "newest first", [](command_line::command s, list_options& o) {
         s.add_option("--status", o.status, "pending, active, completed or cancelled");
-        s.add_option("--limit", o.limit, "at most so many")->capture_default_str();
+        s.add_option("--limit", o.limit, "at most so many").show_default();
     }, [&c](list_options const& o) {
         auto v = c.broker().get(fmt::format("/api/v1/campaigns?limit={}{}", o.limit, o.status.empty() ? "" : "&status=" + encoded(o.status)));
         c.json ? json_line(v) : table(v.at("campaigns"), columns);
     });
-    command<id_options>(campaign, "show", "one campaign", [](CLI::App& s, id_options& o) { s.add_option("id", o.id, "campaign")->required(); },
+    command<id_options>(campaign, "show", "one campaign", [](command_line::command s, id_options& o) { s.add_option("id", o.id, "campaign").required(); },
         [&c](id_options const& o) { show(c, c.broker().get("/api/v1/campaigns/" + encoded(o.id))); });
-    command<id_options>(campaign, "status", "how far it is: the nearest source that knows (replicate_reads)", [](CLI::App& s, id_options& o) { s.add_option("id", o.id, "campaign")->required(); },
+    command<id_options>(campaign, "status", "how far it is: the nearest source that knows (replicate_reads)", [](command_line::command s, id_options& o) { s.add_option("id", o.id, "campaign").required(); },
         [&c](id_options const& o) { print(c, c.broker().get("/api/v1/campaigns/" + encoded(o.id) + "/status")); });
-    command<rows_options>(campaign, "devices", "its devices and how far they are", [](CLI::App& s, rows_options& o) {
-        s.add_option("id", o.id, "campaign")->required();
+    command<rows_options>(campaign, "devices", "its devices and how far they are", [](command_line::command s, rows_options& o) {
+        s.add_option("id", o.id, "campaign").required();
         s.add_option("--status", o.status, "only these");
         s.add_option("--after", o.after, "continue after this serial number");
-        s.add_option("--limit", o.limit, "at most so many (1000)")->capture_default_str();
+        s.add_option("--limit", o.limit, "at most so many (1000)").show_default();
     }, [&c](rows_options const& o) {
         auto v = c.broker().get(fmt::format("/api/v1/campaigns/{}/devices?limit={}{}{}", encoded(o.id), o.limit, o.status.empty() ? "" : "&status=" + encoded(o.status),
                                             o.after.empty() ? "" : "&after=" + encoded(o.after)));
         c.json ? json_line(v) : table(v.at("devices"), row_columns);
     });
-    command<explain_options>(campaign, "explain", "why has this device not updated?", [](CLI::App& s, explain_options& o) {
-        s.add_option("id", o.id, "campaign")->required();
-        s.add_option("device", o.device, "serial number")->required();
+    command<explain_options>(campaign, "explain", "why has this device not updated?", [](command_line::command s, explain_options& o) {
+        s.add_option("id", o.id, "campaign").required();
+        s.add_option("device", o.device, "serial number").required();
     }, [&c](explain_options const& o) { print(c, c.broker().get("/api/v1/campaigns/" + encoded(o.id) + "/devices/" + encoded(o.device))); });
-    command<watch_options>(campaign, "watch", "follow it to its end", [](CLI::App& s, watch_options& o) {
-        s.add_option("id", o.id, "campaign")->required();
+    command<watch_options>(campaign, "watch", "follow it to its end", [](command_line::command s, watch_options& o) {
+        s.add_option("id", o.id, "campaign").required();
         s.add_flag("--once", o.once, "look once, do not wait");
-        s.add_option("--every", o.every_ms, "milliseconds between looks")->capture_default_str();
+        s.add_option("--every", o.every_ms, "milliseconds between looks").show_default();
     }, [&c](watch_options const& o) { watch(c, o); });
-    command<id_options>(campaign, "audit", "recount every row and compare", [](CLI::App& s, id_options& o) { s.add_option("id", o.id, "campaign")->required(); },
+    command<id_options>(campaign, "audit", "recount every row and compare", [](command_line::command s, id_options& o) { s.add_option("id", o.id, "campaign").required(); },
         [&c](id_options const& o) { print(c, c.broker().get("/api/v1/campaigns/" + encoded(o.id) + "/audit")); });
-    command<explain_options>(campaign, "retry", "a new attempt for one device, also after a rollback", [](CLI::App& s, explain_options& o) {
-        s.add_option("id", o.id, "campaign")->required();
-        s.add_option("device", o.device, "serial number")->required();
+    command<explain_options>(campaign, "retry", "a new attempt for one device, also after a rollback", [](command_line::command s, explain_options& o) {
+        s.add_option("id", o.id, "campaign").required();
+        s.add_option("device", o.device, "serial number").required();
     }, [&c](explain_options const& o) { print(c, c.broker().post("/api/v1/campaigns/" + encoded(o.id) + "/devices/" + encoded(o.device) + "/retry", json::object{})); });
 }
 

@@ -22,10 +22,10 @@ char const* word(config::finding::grade g) {
 }
 }
 
-void add_config(CLI::App& app, context& c) {
-    auto& group = *app.add_subcommand("config", "configuration files");
-    group.require_subcommand(1);
-    command<check_options>(group, "check", "every finding with file and line; exit 1 when one is an error", [](CLI::App& s, check_options& o) { s.add_option("file", o.files, "configuration files, in order")->required(); },
+void add_config(command_line::command app, context& c) {
+    auto group = app.add_subcommand("config", "configuration files");
+    group.require_subcommand();
+    command<check_options>(group, "check", "every finding with file and line; exit 1 when one is an error", [](command_line::command s, check_options& o) { s.add_option("file", o.files, "configuration files, in order").required(); },
         [&c](check_options const& o) {
             config::sources from;
             from.files = o.files;

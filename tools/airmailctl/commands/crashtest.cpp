@@ -47,14 +47,14 @@ void crashtest_run(context& c, crashtest_options o) {
 
 }
 
-void add_crashtest(CLI::App& app, context& c) {
-    command<crashtest_options>(app, "crashtest", "kill -9 a broker of its own under load, again and again, and count what was promised and lost", [](CLI::App& s, crashtest_options& o) {
-        s.add_option("--rounds", o.plan.rounds, "how often it is killed under load")->capture_default_str()->check(CLI::Range(1, 100'000));
-        s.add_option("--kills-in-recovery", o.plan.kills_in_recovery, "how often it is killed again while it starts, each round")->capture_default_str()->check(CLI::Range(0, 100));
-        s.add_option("--directory", o.directory, "where its scratch directory is made: the disk in question")->capture_default_str();
+void add_crashtest(command_line::command app, context& c) {
+    command<crashtest_options>(app, "crashtest", "kill -9 a broker of its own under load, again and again, and count what was promised and lost", [](command_line::command s, crashtest_options& o) {
+        s.add_option("--rounds", o.plan.rounds, "how often it is killed under load").show_default().between(1, 100'000);
+        s.add_option("--kills-in-recovery", o.plan.kills_in_recovery, "how often it is killed again while it starts, each round").show_default().between(0, 100);
+        s.add_option("--directory", o.directory, "where its scratch directory is made: the disk in question").show_default();
         s.add_option("--airmaild", o.program, "the program; default: the one beside airmailctl");
-        s.add_option("--writers", o.plan.writers, "clients that publish")->capture_default_str()->check(CLI::Range(1, 100));
-        s.add_option("--seed", o.plan.seed, "of the moments at which it is killed")->capture_default_str();
+        s.add_option("--writers", o.plan.writers, "clients that publish").show_default().between(1, 100);
+        s.add_option("--seed", o.plan.seed, "of the moments at which it is killed").show_default();
     }, [&c](crashtest_options const& o) { crashtest_run(c, o); });
 }
 

@@ -54,15 +54,15 @@ void migrate(context& c, migrate_options const& o) {
 
 }
 
-void add_db(CLI::App& app, context& c) {
-    auto& db = *app.add_subcommand("db", "the copies in Postgres and Redis");
-    db.require_subcommand(1);
-    command<migrate_options>(db, "migrate", "make or extend the tables in Postgres, as the running broker's plugins declare them", [](CLI::App& s, migrate_options& o) {
-        s.add_option("--dsn", o.dsn, "connection string of a role that may create tables: host=... dbname=... user=...")->envname("AIRMAIL_POSTGRES");
+void add_db(command_line::command app, context& c) {
+    auto db = app.add_subcommand("db", "the copies in Postgres and Redis");
+    db.require_subcommand();
+    command<migrate_options>(db, "migrate", "make or extend the tables in Postgres, as the running broker's plugins declare them", [](command_line::command s, migrate_options& o) {
+        s.add_option("--dsn", o.dsn, "connection string of a role that may create tables: host=... dbname=... user=...").environment("AIRMAIL_POSTGRES");
         s.add_option("--password", o.password, "where its password is: file:/path, env:NAME, credential:NAME, exec:/program");
         s.add_flag("--print", o.print, "print the SQL instead");
     }, [&c](migrate_options const& o) { migrate(c, o); });
-    command<no_options>(db, "state", "how far each copy is", [](CLI::App&, no_options&) {}, [&c](no_options const&) {
+    command<no_options>(db, "state", "how far each copy is", [](command_line::command, no_options&) {}, [&c](no_options const&) {
         auto v = c.broker().get("/api/v1/replication");
         c.json ? json_line(v) : table(v.at("destinations"), {{"TO", "destination"}, {"CONNECTED", "connected"}, {"LAG rows", "lag_rows"}, {"LAG s", "lag_seconds"}, {"ROWS", "rows"}, {"SET ASIDE", "poison"}, {"WHY", "degraded"}});
     });

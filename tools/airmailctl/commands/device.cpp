@@ -90,65 +90,65 @@ void add(context const& c, add_options const& o) {
     print(c, v);
 }
 
-void add_reading(CLI::App& device, context& c) {
-    command<list_options>(device, "list", "devices, by serial number", [](CLI::App& s, list_options& o) {
+void add_reading(command_line::command device, context& c) {
+    command<list_options>(device, "list", "devices, by serial number", [](command_line::command s, list_options& o) {
         s.add_option("--model", o.model, "only this model");
         s.add_option("--status", o.status, "online, offline or updating");
         s.add_option("--version", o.version, "running this firmware");
         s.add_option("--tag", o.tag, "with this tag");
         s.add_option("--prefix", o.q, "serial numbers that begin so");
         s.add_option("--after", o.after, "continue after this serial number");
-        s.add_option("--limit", o.limit, "at most so many (1000)")->capture_default_str();
+        s.add_option("--limit", o.limit, "at most so many (1000)").show_default();
     }, [&c](list_options const& o) {
         auto v = c.broker().get("/api/v1/devices" + list_query(o));
         c.json ? json_line(v) : table(v.at("devices"), columns);
     });
-    command<serial_options>(device, "show", "one device", [](CLI::App& s, serial_options& o) { s.add_option("serial", o.serial)->required(); },
+    command<serial_options>(device, "show", "one device", [](command_line::command s, serial_options& o) { s.add_option("serial", o.serial).required(); },
         [&c](serial_options const& o) { print(c, c.broker().get(at(o.serial))); });
-    command<serial_options>(device, "status", "online or not, which version: the nearest source that knows (replicate_reads)", [](CLI::App& s, serial_options& o) { s.add_option("serial", o.serial)->required(); },
+    command<serial_options>(device, "status", "online or not, which version: the nearest source that knows (replicate_reads)", [](command_line::command s, serial_options& o) { s.add_option("serial", o.serial).required(); },
         [&c](serial_options const& o) { print(c, c.broker().get(at(o.serial, "/status"))); });
-    command<none>(device, "fleet", "how many, which versions", [](CLI::App&, none&) {}, [&c](none const&) { print(c, c.broker().get("/api/v1/fleet")); });
-    command<serial_options>(device, "config", "settings the device reported, and desired ones", [](CLI::App& s, serial_options& o) { s.add_option("serial", o.serial)->required(); },
+    command<none>(device, "fleet", "how many, which versions", [](command_line::command, none&) {}, [&c](none const&) { print(c, c.broker().get("/api/v1/fleet")); });
+    command<serial_options>(device, "config", "settings the device reported, and desired ones", [](command_line::command s, serial_options& o) { s.add_option("serial", o.serial).required(); },
         [&c](serial_options const& o) { print(c, c.broker().get(at(o.serial, "/config"))); });
 }
 
 }
 
-void add_device(CLI::App& app, context& c) {
-    auto& device = *app.add_subcommand("device", "the registry of devices");
-    device.require_subcommand(1);
+void add_device(command_line::command app, context& c) {
+    auto device = app.add_subcommand("device", "the registry of devices");
+    device.require_subcommand();
     add_reading(device, c);
     add_device_certify(device, c);
     add_device_command(device, c);
-    command<add_options>(device, "add", "register before it was ever seen (its certificate: airmailctl ca device)", [](CLI::App& s, add_options& o) {
-        s.add_option("serial", o.serial, "serial number: 1-64 of A-Z a-z 0-9 . _ : -")->required();
+    command<add_options>(device, "add", "register before it was ever seen (its certificate: airmailctl ca device)", [](command_line::command s, add_options& o) {
+        s.add_option("serial", o.serial, "serial number: 1-64 of A-Z a-z 0-9 . _ : -").required();
         s.add_option("--model", o.model);
         s.add_option("--tag", o.tags, "repeatable");
-        auto* bundle = s.add_option("--bundle", o.bundle, "writes all the device needs into this new file: key, certificate, CA, address, key list");
+        auto bundle = s.add_option("--bundle", o.bundle, "writes all the device needs into this new file: key, certificate, CA, address, key list");
         s.add_option("--ca-dir", o.ca_dir, "the CA's directory, for --bundle");
-        s.add_option("--host", o.host, "the broker's address in the bundle")->needs(bundle)->capture_default_str();
-        s.add_option("--port", o.port, "and its port")->needs(bundle)->capture_default_str();
-        s.add_option("--days", o.days, "life of the certificate")->needs(bundle)->capture_default_str();
+        s.add_option("--host", o.host, "the broker's address in the bundle").needs(bundle).show_default();
+        s.add_option("--port", o.port, "and its port").needs(bundle).show_default();
+        s.add_option("--days", o.days, "life of the certificate").needs(bundle).show_default();
     }, [&c](add_options const& o) { add(c, o); });
-    command<import_options>(device, "import", "many at once from a CSV file: serial_no,model,tags (tags separated by ;)", [](CLI::App& s, import_options& o) { s.add_option("file", o.file)->required(); },
+    command<import_options>(device, "import", "many at once from a CSV file: serial_no,model,tags (tags separated by ;)", [](command_line::command s, import_options& o) { s.add_option("file", o.file).required(); },
         [&c](import_options const& o) { import(c, o); });
     for (auto [verb, doc] : {std::pair{"accept", "let a quarantined device in"}, {"block", "cut it off and keep it out"}})
-        command<serial_options>(device, verb, doc, [](CLI::App& s, serial_options& o) {
-            s.add_option("serial", o.serial)->required();
+        command<serial_options>(device, verb, doc, [](command_line::command s, serial_options& o) {
+            s.add_option("serial", o.serial).required();
             s.add_option("--reason", o.reason, "for the audit log");
         }, [&c, verb = std::string("/") + verb](serial_options const& o) {
             json::object body;
             if (!o.reason.empty()) body["reason"] = o.reason;
             print(c, c.broker().post(at(o.serial, verb.c_str()), body));
         });
-    command<tag_options>(device, "tag", "add and remove tags", [](CLI::App& s, tag_options& o) {
-        s.add_option("serial", o.serial)->required();
+    command<tag_options>(device, "tag", "add and remove tags", [](command_line::command s, tag_options& o) {
+        s.add_option("serial", o.serial).required();
         s.add_option("--add", o.add, "repeatable");
         s.add_option("--remove", o.remove, "repeatable");
     }, [&c](tag_options const& o) { print(c, c.broker().post(at(o.serial, "/tags"), json::object{{"add", json::value_from(o.add)}, {"remove", json::value_from(o.remove)}})); });
-    command<set_options>(device, "set", "desired settings: KEY=VALUE ...", [](CLI::App& s, set_options& o) {
-        s.add_option("serial", o.serial)->required();
-        s.add_option("setting", o.pairs, "KEY=VALUE")->required();
+    command<set_options>(device, "set", "desired settings: KEY=VALUE ...", [](command_line::command s, set_options& o) {
+        s.add_option("serial", o.serial).required();
+        s.add_option("setting", o.pairs, "KEY=VALUE").required();
     }, [&c](set_options const& o) {
         json::object settings;
         for (auto const& p : o.pairs) {
@@ -158,7 +158,7 @@ void add_device(CLI::App& app, context& c) {
         }
         print(c, c.broker().put(at(o.serial, "/config/desired"), json::object{{"settings", settings}}));
     });
-    command<serial_options>(device, "remove", "forget a device and what is kept of it", [](CLI::App& s, serial_options& o) { s.add_option("serial", o.serial)->required(); },
+    command<serial_options>(device, "remove", "forget a device and what is kept of it", [](command_line::command s, serial_options& o) { s.add_option("serial", o.serial).required(); },
         [&c](serial_options const& o) { print(c, c.broker().del(at(o.serial))); });
 }
 

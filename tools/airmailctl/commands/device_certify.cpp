@@ -208,14 +208,14 @@ void certify(context const& c, certify_options const& o) {
 
 }
 
-void add_device_certify(CLI::App& device, context& c) {
-    command<certify_options>(device, "certify", "try seven misfortunes on one real device; prints a signed sheet", [](CLI::App& s, certify_options& o) {
-        s.add_option("serial", o.serial)->required();
-        s.add_option("--firmware", o.firmware, "firmware_id of two images for it, which it will run in turn")->required();
+void add_device_certify(command_line::command device, context& c) {
+    command<certify_options>(device, "certify", "try seven misfortunes on one real device; prints a signed sheet", [](command_line::command s, certify_options& o) {
+        s.add_option("serial", o.serial).required();
+        s.add_option("--firmware", o.firmware, "firmware_id of two images for it, which it will run in turn").required();
         s.add_option("--old", o.old, "firmware_id of an image with a smaller security counter");
-        s.add_option("--key", o.key, "private key that signs the sheet")->required();
+        s.add_option("--key", o.key, "private key that signs the sheet").required();
         s.add_option("-o,--out", o.out, "writes the signed sheet (a DSSE envelope, airmail.certificate.v1)");
-        s.add_option("--patience", o.patience_s, "seconds to wait for each step")->capture_default_str();
+        s.add_option("--patience", o.patience_s, "seconds to wait for each step").show_default();
     }, [&c](certify_options const& o) { certify(c, o); });
 }
 

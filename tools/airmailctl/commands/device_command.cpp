@@ -48,12 +48,12 @@ void send(context const& c, command_options const& o) {
 
 }
 
-void add_device_command(CLI::App& device, context& c) {
-    command<command_options>(device, "command", "a command of your own: ID NAME [JSON], or --target FILTER NAME [JSON]", [](CLI::App& s, command_options& o) {
-        s.add_option("words", o.words, "ID (without --target), NAME, parameters as a JSON object")->required();
+void add_device_command(command_line::command device, context& c) {
+    command<command_options>(device, "command", "a command of your own: ID NAME [JSON], or --target FILTER NAME [JSON]", [](command_line::command s, command_options& o) {
+        s.add_option("words", o.words, "ID (without --target), NAME, parameters as a JSON object").required();
         s.add_option("--target", o.target, "all accepted devices that this filter means");
         s.add_option("--firmware", o.firmware, "with verify_only, a rehearsal: would they believe this firmware_id?");
-        s.add_option("--expires", o.expires_s, "seconds in which it may be given and answered")->capture_default_str();
+        s.add_option("--expires", o.expires_s, "seconds in which it may be given and answered").show_default();
         s.add_option("--wait", o.wait_s, "seconds to wait for the answers");
     }, [&c](command_options const& o) { send(c, o); });
 }

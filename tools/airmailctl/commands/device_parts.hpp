@@ -6,7 +6,7 @@
 namespace airmail::ctl {
 
 /// Beneath `device`: certify, command.
-void add_device_certify(CLI::App& device, context& c);
-void add_device_command(CLI::App& device, context& c);
+void add_device_certify(command_line::command device, context& c);
+void add_device_command(command_line::command device, context& c);
 
 }

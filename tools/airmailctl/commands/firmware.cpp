@@ -59,24 +59,24 @@ void sign(context const& c, sign_options const& o) {
 
 }
 
-void add_firmware(CLI::App& app, context& c) {
-    auto& firmware = *app.add_subcommand("firmware", "release files: sign, upload, list");
-    firmware.require_subcommand(1);
-    command<keygen_options>(firmware, "keygen", "a new Ed25519 release key: FILE (0600) and FILE.pub", [](CLI::App& s, keygen_options& o) { s.add_option("file", o.out)->required(); },
+void add_firmware(command_line::command app, context& c) {
+    auto firmware = app.add_subcommand("firmware", "release files: sign, upload, list");
+    firmware.require_subcommand();
+    command<keygen_options>(firmware, "keygen", "a new Ed25519 release key: FILE (0600) and FILE.pub", [](command_line::command s, keygen_options& o) { s.add_option("file", o.out).required(); },
         [&c](keygen_options const& o) { keygen(c, o); });
-    command<sign_options>(firmware, "sign", "append a signed release manifest to an image", [](CLI::App& s, sign_options& o) {
-        s.add_option("image", o.image, "the image file")->required();
-        s.add_option("--key", o.keys, "release key (repeatable)")->required();
-        s.add_option("--version", o.version, "version of the release")->required();
-        s.add_option("--model", o.models, "model it is for (repeatable)")->required();
+    command<sign_options>(firmware, "sign", "append a signed release manifest to an image", [](command_line::command s, sign_options& o) {
+        s.add_option("image", o.image, "the image file").required();
+        s.add_option("--key", o.keys, "release key (repeatable)").required();
+        s.add_option("--version", o.version, "version of the release").required();
+        s.add_option("--model", o.models, "model it is for (repeatable)").required();
         s.add_option("--hw", o.hw, "hardware revision (repeatable; default all)");
-        s.add_option("--security-counter", o.counter, "devices refuse less than their own")->capture_default_str();
+        s.add_option("--security-counter", o.counter, "devices refuse less than their own").show_default();
         s.add_option("--min-from", o.min_from, "oldest version that may update to it");
-        s.add_option("--component", o.name, "name of the image component")->capture_default_str();
+        s.add_option("--component", o.name, "name of the image component").show_default();
         s.add_option("-o,--out", o.out, "release file (default: IMAGE.release)");
     }, [&c](sign_options const& o) { sign(c, o); });
-    command<upload_options>(firmware, "upload", "store a release file on the broker; goes on where a lost connection has cut it", [](CLI::App& s, upload_options& o) {
-        s.add_option("file", o.file)->required();
+    command<upload_options>(firmware, "upload", "store a release file on the broker; goes on where a lost connection has cut it", [](command_line::command s, upload_options& o) {
+        s.add_option("file", o.file).required();
         s.add_option("--version", o.version, "for an unsigned file, where the broker allows it");
         s.add_option("--model", o.model, "for an unsigned file, where the broker allows it");
     }, [&c](upload_options const& o) {
@@ -86,15 +86,15 @@ void add_firmware(CLI::App& app, context& c) {
         auto v = c.broker().upload(query, o.file, [&](std::uint64_t sent, std::uint64_t total) { progress.update(sent, total, fmt::format("{} of {} KiB", sent / 1024, total / 1024)); });
         c.json ? json_line(v) : record(v);
     });
-    command<list_options>(firmware, "list", "what the broker has", [](CLI::App& s, list_options& o) {
+    command<list_options>(firmware, "list", "what the broker has", [](command_line::command s, list_options& o) {
         s.add_option("--model", o.model);
         s.add_option("--version", o.version);
-        s.add_option("--limit", o.limit)->capture_default_str();
+        s.add_option("--limit", o.limit).show_default();
     }, [&c](list_options const& o) {
         auto v = c.broker().get(fmt::format("/api/v1/firmware?limit={}{}{}", o.limit, o.model.empty() ? "" : "&model=" + encoded(o.model), o.version.empty() ? "" : "&version=" + encoded(o.version)));
         c.json ? json_line(v) : table(v.at("firmware"), {{"FIRMWARE", "firmware_id"}, {"VERSION", "version"}, {"MODELS", "models"}, {"BYTES", "size_bytes"}, {"SIGNED", "signed"}, {"COUNTER", "security_counter"}, {"UPLOADED", "uploaded_at"}});
     });
-    command<id_options>(firmware, "delete", "remove one that no campaign uses", [](CLI::App& s, id_options& o) { s.add_option("id", o.id, "firmware_id")->required(); },
+    command<id_options>(firmware, "delete", "remove one that no campaign uses", [](command_line::command s, id_options& o) { s.add_option("id", o.id, "firmware_id").required(); },
         [&c](id_options const& o) {
             auto v = c.broker().del("/api/v1/firmware/" + encoded(o.id));
             c.json ? json_line(v) : record(v);

@@ -15,12 +15,12 @@ struct id_options { std::string id; };
 struct none {};
 }
 
-void add_key(CLI::App& app, context& c) {
-    auto& key = *app.add_subcommand("key", "API keys for REST over HTTPS");
-    key.require_subcommand(1);
-    command<create_options>(key, "create", "make a key; it is shown once", [](CLI::App& s, create_options& o) {
-        s.add_option("--name", o.name, "whose it is")->required();
-        s.add_option("--role", o.role, "viewer, operator or admin")->check(CLI::IsMember({"viewer", "operator", "admin"}))->capture_default_str();
+void add_key(command_line::command app, context& c) {
+    auto key = app.add_subcommand("key", "API keys for REST over HTTPS");
+    key.require_subcommand();
+    command<create_options>(key, "create", "make a key; it is shown once", [](command_line::command s, create_options& o) {
+        s.add_option("--name", o.name, "whose it is").required();
+        s.add_option("--role", o.role, "viewer, operator or admin").among({"viewer", "operator", "admin"}).show_default();
         s.add_option("--scope", o.scope, "methods it may call: a name, or a prefix and * (campaign.*); empty = all of its role");
         s.add_option("--expires", o.expires, "life with a unit (90d, 12h); default: until revoked");
     }, [&c](create_options const& o) {
@@ -31,11 +31,11 @@ void add_key(CLI::App& app, context& c) {
         record(v);
         std::fputs("Keep the token now: it is not shown again.\n", stderr);
     });
-    command<none>(key, "list", "all keys, without their secrets", [](CLI::App&, none&) {}, [&c](none const&) {
+    command<none>(key, "list", "all keys, without their secrets", [](command_line::command, none&) {}, [&c](none const&) {
         auto v = c.broker().get("/api/v1/keys");
         c.json ? json_line(v) : table(v.at("keys"), {{"KEY", "key_id"}, {"NAME", "name"}, {"ROLE", "role"}, {"SCOPE", "scope"}, {"CREATED", "created_at"}, {"EXPIRES", "expires_at"}, {"REVOKED", "revoked_at"}});
     });
-    command<id_options>(key, "revoke", "ends a key at once", [](CLI::App& s, id_options& o) { s.add_option("id", o.id, "key id")->required(); },
+    command<id_options>(key, "revoke", "ends a key at once", [](command_line::command s, id_options& o) { s.add_option("id", o.id, "key id").required(); },
         [&c](id_options const& o) {
             auto v = c.broker().del("/api/v1/keys/" + encoded(o.id));
             c.json ? json_line(v) : record(v);

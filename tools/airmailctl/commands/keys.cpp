@@ -76,20 +76,20 @@ void rotate(context const& c, rotate_options const& o) {
 
 }
 
-void add_keys(CLI::App& app, context& c) {
-    auto& keys = *app.add_subcommand("keys", "who may sign releases and commands: the root-signed key list of the fleet");
-    keys.require_subcommand(1);
-    command<none>(keys, "show", "the broker's list, and how many devices hold which version", [](CLI::App&, none&) {}, [&c](none const&) {
+void add_keys(command_line::command app, context& c) {
+    auto keys = app.add_subcommand("keys", "who may sign releases and commands: the root-signed key list of the fleet");
+    keys.require_subcommand();
+    command<none>(keys, "show", "the broker's list, and how many devices hold which version", [](command_line::command, none&) {}, [&c](none const&) {
         auto v = c.broker().get("/api/v1/key-list");
         c.json ? json_line(v) : record(v);
     });
-    command<rotate_options>(keys, "rotate", "version N + 1 of DIR/keys.json, signed by the roots of both; needs no broker", [](CLI::App& s, rotate_options& o) {
-        s.add_option("--dir", o.dir, "directory with keys.json and the root keys")->required();
+    command<rotate_options>(keys, "rotate", "version N + 1 of DIR/keys.json, signed by the roots of both; needs no broker", [](command_line::command s, rotate_options& o) {
+        s.add_option("--dir", o.dir, "directory with keys.json and the root keys").required();
         s.add_option("--replace", o.roles, "role that gets a new key: release, command, root (repeatable)");
         s.add_flag("--revoke", o.revoke, "the keys that are replaced are revoked: nothing they have signed is believed");
-        s.add_option("--days", o.days, "life of the new list")->capture_default_str();
+        s.add_option("--days", o.days, "life of the new list").show_default();
     }, [&c](rotate_options const& o) { rotate(c, o); });
-    command<publish_options>(keys, "publish", "gives the next list to the broker, and so to every device", [](CLI::App& s, publish_options& o) { s.add_option("file", o.file)->required(); },
+    command<publish_options>(keys, "publish", "gives the next list to the broker, and so to every device", [](command_line::command s, publish_options& o) { s.add_option("file", o.file).required(); },
         [&c](publish_options const& o) {
             boost::system::error_code ec;
             auto const envelope = json::parse(must(fw::read_small_file(o.file, fw::secrecy::anyone), o.file), ec);

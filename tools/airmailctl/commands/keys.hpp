@@ -5,6 +5,6 @@
 
 namespace airmail::ctl {
 
-void add_keys(CLI::App& app, context& c);
+void add_keys(command_line::command app, context& c);
 
 }

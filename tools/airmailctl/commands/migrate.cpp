@@ -43,11 +43,11 @@ void run(migrate::request const& o, bool as_json) {
 
 }
 
-void add_migrate(CLI::App& app, context& c) {
-    auto& group = *app.add_subcommand("migrate", "from other brokers to this one");
-    group.require_subcommand(1);
-    command<migrate::request>(group, "mosquitto", "configuration, rules, passwords, dynamic security and mosquitto.db; exit 0 all of it, 4 something is refused", [](CLI::App& s, migrate::request& o) {
-        s.add_option("--conf", o.conf, "mosquitto.conf")->required();
+void add_migrate(command_line::command app, context& c) {
+    auto group = app.add_subcommand("migrate", "from other brokers to this one");
+    group.require_subcommand();
+    command<migrate::request>(group, "mosquitto", "configuration, rules, passwords, dynamic security and mosquitto.db; exit 0 all of it, 4 something is refused", [](command_line::command s, migrate::request& o) {
+        s.add_option("--conf", o.conf, "mosquitto.conf").required();
         s.add_option("--out", o.out, "folder for files we make (default: airmail/ beside the configuration)");
         s.add_option("--db", o.db, "mosquitto.db (default: as the configuration says)");
         s.add_option("--store", o.store, "data folder to fill (default: as the configuration says)");

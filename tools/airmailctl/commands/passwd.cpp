@@ -120,15 +120,15 @@ void passwd(passwd_options const& o) {
 
 }
 
-void add_passwd(CLI::App& app, context&) {
-    command<passwd_options>(app, "passwd", "users and passwords of password_file, with mosquitto_passwd's flags", [](CLI::App& s, passwd_options& o) {
+void add_passwd(command_line::command app, context&) {
+    command<passwd_options>(app, "passwd", "users and passwords of password_file, with mosquitto_passwd's flags", [](command_line::command s, passwd_options& o) {
         s.add_flag("-c", o.create, "make a new file (an existing one is replaced)");
         s.add_flag("-b", o.batch, "take the password from the command line, where other users may see it");
         s.add_flag("-D", o.remove, "remove the user");
         s.add_flag("-U", o.upgrade, "hash the plain-text passwords of a whole file");
-        s.add_option("-H", o.hash, "hash")->check(CLI::IsMember({"argon2id", "sha512-pbkdf2", "sha512", "scram-sha-256"}))->capture_default_str();
+        s.add_option("-H", o.hash, "hash").among({"argon2id", "sha512-pbkdf2", "sha512", "scram-sha-256"}).show_default();
         s.add_option("-I", o.iterations, "rounds (0 = the scheme's own)");
-        s.add_option("file", o.file, "password file")->required();
+        s.add_option("file", o.file, "password file").required();
         s.add_option("user", o.user, "user name");
         s.add_option("password", o.password, "with -b: the password");
     }, [](passwd_options const& o) { passwd(o); });

@@ -13,11 +13,11 @@ namespace {
 struct new_options { std::string name, dir; bool c = false; };
 }
 
-void add_plugin(CLI::App& app, context& c) {
-    auto& plugin = *app.add_subcommand("plugin", "plugins of your own");
-    plugin.require_subcommand(1);
-    command<new_options>(plugin, "new", "a project that builds, with a test that needs no broker", [](CLI::App& s, new_options& o) {
-        s.add_option("name", o.name, "[a-z][a-z0-9_]*, at most 41 characters")->required();
+void add_plugin(command_line::command app, context& c) {
+    auto plugin = app.add_subcommand("plugin", "plugins of your own");
+    plugin.require_subcommand();
+    command<new_options>(plugin, "new", "a project that builds, with a test that needs no broker", [](command_line::command s, new_options& o) {
+        s.add_option("name", o.name, "[a-z][a-z0-9_]*, at most 41 characters").required();
         s.add_flag("--c", o.c, "in C instead of C++");
         s.add_option("--dir", o.dir, "where (default: ./NAME)");
     }, [&c](new_options const& o) {

@@ -4,13 +4,13 @@ import { lazy, Suspense, useEffect, useState } from 'react';
 import { createBrowserRouter, Navigate, Outlet, RouterProvider, useLocation } from 'react-router-dom';
 import { refresh, setupIsOpen } from './api/auth';
 import { Door } from './pages/door';
-import { Login } from './pages/login';
 import { OverviewPage } from './pages/overview';
 import { Frame } from './shell/frame';
 import { useLogin, useMay } from './shell/who';
 import { Bones } from './ui/states';
 import { Lost } from './pages/lost';
 
+const Login = lazy(() => import('./pages/login'));
 const Devices = lazy(() => import('./pages/devices'));
 const Device = lazy(() => import('./pages/device'));
 const Firmware = lazy(() => import('./pages/firmware'));
@@ -25,7 +25,7 @@ const Settings = lazy(() => import('./pages/settings'));
 const Setup = lazy(() => import('./pages/setup'));
 
 const router = createBrowserRouter([
-  { path: '/login', element: <Guests><Login /></Guests> },
+  { path: '/login', element: <Guests><Suspense><Login /></Suspense></Guests> },
   { path: '/setup', element: <Suspense><Setup /></Suspense> },
   {
     element: <Members />,

@@ -2,7 +2,6 @@ import './styles/index.css';
 import { Checkbox, createTheme, defaultVariantColorsResolver, MantineProvider, Radio, type VariantColorsResolver } from '@mantine/core';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { z } from 'zod';
 import { App } from './app';
 
 // What stands on the accent has the accent's own contrast colour: the accent of the dark scheme is light.
@@ -18,9 +17,6 @@ const theme = createTheme({
   variantColorResolver,
   components: { Checkbox: Checkbox.extend({ defaultProps: { iconColor: 'var(--on-accent)' } }), Radio: Radio.extend({ defaultProps: { iconColor: 'var(--on-accent)' } }) },
 });
-
-// Checks are interpreted: compiling them would need eval, which the server's policy forbids.
-z.config({ jitless: true });
 
 // Variables and classes that Mantine would inject as style elements are in styles/tokens.css: the server's policy forbids them.
 createRoot(document.getElementById('root')!).render(

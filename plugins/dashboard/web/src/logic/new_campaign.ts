@@ -1,6 +1,6 @@
 // The wizard's form: what it checks, and what it becomes for createCampaign and targetPreview.
 
-import { z } from 'zod';
+import { z } from './zod';
 import type { CreateCampaignInput } from '../api/schema';
 
 const percentIn = z.coerce.number({ error: 'A number of percent' }).gt(0, 'More than 0 %').max(100, 'At most 100 %');

@@ -2,7 +2,7 @@ import { zodResolver } from '@hookform/resolvers/zod';
 import { Button, PasswordInput, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useForm } from 'react-hook-form';
-import { z } from 'zod';
+import { z } from '../logic/zod';
 import { login, Refused } from '../api/auth';
 import { span } from '../logic/format';
 import { Notice } from '../ui/states';
@@ -19,7 +19,7 @@ export function explainRefusal(trouble: unknown): string {
   return trouble.message + wait;
 }
 
-export function Login() {
+export default function Login() {
   const [trouble, setTrouble] = useState('');
   const { register, handleSubmit, formState } = useForm({ resolver: zodResolver(form), defaultValues: { user: '', password: '' } });
   const go = handleSubmit(async (v) => {

@@ -3,7 +3,7 @@ import { Button, PasswordInput, SegmentedControl, Switch, TextInput, useMantineC
 import { useState } from 'react';
 import { useForm } from 'react-hook-form';
 import { useMutation, useQuery } from 'urql';
-import { z } from 'zod';
+import { z } from '../logic/zod';
 import { ChangePassword, ConfigurationQuery } from '../api/documents';
 import { count, moment, zoneName } from '../logic/format';
 import { newPassword } from '../logic/password';

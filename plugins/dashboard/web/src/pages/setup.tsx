@@ -3,7 +3,7 @@ import { Button, PasswordInput, TextInput } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import { useForm } from 'react-hook-form';
 import { Link, useNavigate } from 'react-router-dom';
-import { z } from 'zod';
+import { z } from '../logic/zod';
 import { firstAdmin, Refused, setupIsOpen } from '../api/auth';
 import { newPassword } from '../logic/password';
 import { Notice } from '../ui/states';

@@ -3,7 +3,7 @@ import { Button, PasswordInput, Select, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { Controller, useForm } from 'react-hook-form';
 import { useMutation, useQuery } from 'urql';
-import { z } from 'zod';
+import { z } from '../logic/zod';
 import * as D from '../api/documents';
 import type { Role, User } from '../api/schema';
 import { newPassword } from '../logic/password';

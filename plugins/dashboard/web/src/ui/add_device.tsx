@@ -3,7 +3,7 @@ import { Button, TagsInput, TextInput } from '@mantine/core';
 import { Controller, useForm } from 'react-hook-form';
 import { useNavigate } from 'react-router-dom';
 import { useMutation } from 'urql';
-import { z } from 'zod';
+import { z } from '../logic/zod';
 import { AddDevice } from '../api/documents';
 import { Dialog } from './dialog';
 import { answered } from './toast';
