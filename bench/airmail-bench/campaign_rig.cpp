@@ -9,6 +9,7 @@
 #include <boost/json/parse.hpp>
 #include <fmt/format.h>
 #include <fstream>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -34,6 +35,11 @@ control::control(std::string const& path, std::string_view verb, std::string_vie
 }
 
 control::~control() { ::close(fd_); }
+
+bool control::ready() const {
+    pollfd p{fd_, POLLIN, 0};
+    return ::poll(&p, 1, 0) > 0;
+}
 
 json::value control::answer() {
     std::string all;

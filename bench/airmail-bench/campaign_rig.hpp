@@ -16,6 +16,8 @@ public:
     ~control();
     control(control const&) = delete;
     control& operator=(control const&) = delete;
+    /// Whether the answer has begun to come.
+    bool ready() const;
     /// Reads to the end. Throws failure when it is no 2xx.
     boost::json::value answer();
 

@@ -25,7 +25,7 @@ double median(std::vector<double> const& sorted) {
 }
 
 std::string number(double v) {
-    if (v >= 10000) return fmt::format("{:.0f}", v);
+    if (v >= 1000) return fmt::format("{:.0f}", v);      // never 4e+03
     return fmt::format("{:.3g}", v);
 }
 
