@@ -104,7 +104,7 @@ outcome engine::step(device_entry& d, event const& e, std::string_view detail) {
                      d.row.cancel_requested != before.cancel_requested || d.row.installed_anyway != before.installed_anyway;
         if (moved) record(*c, d, status_of(before.at), detail);
         follow_status(d, status_of(before.at));
-        weigh(*c, before, d.row);
+        weigh(*c, d.started_at, before, d.row);
         if (in_flight(before) && !in_flight(d.row)) work_.replan.insert(d.serial_no), work_.admit = true;
     }
     if (!out.changed && out.has(send_command) && d.command_id.empty()) {      // it began without our command, and is now told one

@@ -115,7 +115,7 @@ private:
     void send(campaign_row& c, device_entry& d);
     void follow_status(device_entry const& d, status before);
     void hard_stops(campaign_row& c, device_entry const& d);
-    void weigh(campaign_row& c, device_row const& before, device_row const& after);
+    void weigh(campaign_row& c, std::int64_t began, device_row const& before, device_row const& after);
     void poison_models(campaign_row const& c, std::string_view reason);
     void refuse_poisoned(campaign_row const& c);
     void raise(std::string_view severity, std::string_view kind, campaign_row const& c, std::string_view serial, std::string_view text);
@@ -176,6 +176,7 @@ private:
     bool delivered_armed_ = false;
     std::int64_t delivered_since_ = 0;                             // when it was armed, ctx.now()
     bool crowd_ = false;                                           // the last admission left devices for which there is room and a token
+    std::unordered_map<std::string, stop_scores> said_;            // of open campaigns in which a device has said something
     std::unordered_set<std::string> revoked_;                      // by a cancel, before their rows' turn; bound: 20,000
     debt bytes_;                                                   // of all campaigns
     std::int64_t next_window_ = INT64_MAX;                         // stored clock

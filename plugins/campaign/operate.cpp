@@ -94,7 +94,7 @@ campaign_row engine::resume(std::string const& id, std::string_view who) {
         auto& c = need(id);
         expect(c.open() && c.stage == "paused", c, "resume");
         c.stage = "running", c.reason.clear();
-        c.stop_score = 0;                                          // somebody has looked: counted anew
+        c.stop_score = 0, said_.erase(c.id);                       // somebody has looked: counted anew
         ctx.sql("DELETE FROM campaign_poison_models WHERE campaign_id = ?", {c.id});
         say(c, "resumed", who, {});
         enqueue_range(c, 0, c.current().threshold());

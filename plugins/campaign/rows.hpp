@@ -30,7 +30,7 @@ struct campaign_row {
     std::int64_t created_at = 0, updated_at = 0, started_at = 0, completed_at = 0, start_at = 0, expires_at = 0;   // unix ms
     std::int64_t phase = 0, phase_since = 0, salt = 0, max_in_flight = 0, rate_per_min = 0, seq = 0;
     bool dynamic = false, allow_downgrade = false, supersedes = false, auto_stop = true;
-    double stop_score = 0;                            // of stop_rule
+    double stop_score = 0;                            // worst() of its stop_scores when a device last failed
     std::int64_t priority = 500, rate_bytes_s = 0;    // 0 to 1000, the larger first; bytes of images admitted a second, 0 = no limit
     std::string windows_text, zone, approved_by, reverts;      // zone: minutes east of UTC where the device has no utc_offset
     std::vector<window> windows;

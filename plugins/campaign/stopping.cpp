@@ -14,7 +14,7 @@ void engine::hard_stops(campaign_row& c, device_entry const& d) {
 }
 
 /// A row that says something about the image, or something else than before: a success that turns out to be a rollback is a failure.
-void engine::weigh(campaign_row& c, device_row const& before, device_row const& after) {
+void engine::weigh(campaign_row& c, std::int64_t began, device_row const& before, device_row const& after) {
     auto const& rule = set_.stop;
     auto failed = [](device_row const& r) {
         return terminal(r) && (status_of(r.at) == status::rollback || (status_of(r.at) == status::failed && counts_as_failure(r.why)));
@@ -22,8 +22,12 @@ void engine::weigh(campaign_row& c, device_row const& before, device_row const& 
     auto came_back = [](device_row const& r) { return r.at == stage::probation || (status_of(r.at) == status::completed && r.at != stage::already_installed); };
     auto says = [&](device_row const& r) { return failed(r) ? rule.failure() : came_back(r) ? rule.success() : 0; };
     if (rule.bad <= 0 || says(before) == says(after)) return;
-    c.stop_score = rule.next(c.stop_score, says(before), says(after), c.n.in_flight);
-    if (failed(after) && c.auto_stop && c.running() && rule.stops(c.stop_score))
+    if (!c.open()) return void(said_.erase(c.id));
+    auto& said = said_.try_emplace(c.id, c.stop_score).first->second;
+    said.says(began, says(before), says(after));
+    if (!failed(after)) return;
+    c.stop_score = said.worst();
+    if (c.auto_stop && c.running() && rule.stops(c.stop_score))
         halt(c, "too many failures: " + std::to_string(c.n.counted() - c.n.of(status::completed)) + " of " + std::to_string(c.n.counted()) + " finished devices");
 }
 

@@ -27,13 +27,13 @@ std::vector<int> simulate(double failing, std::uint64_t seed, int runs = 120, in
     dice d{seed};
     std::vector<int> stops;
     for (int run = 0; run < runs; ++run) {
-        double score = 0;
+        stop_scores scores;
         int failures = 0;
         for (int i = 0; i < devices; ++i) {
             bool failed = d.roll() < failing;
             failures += failed;
-            score = rule.next(score, 0, failed ? rule.failure() : rule.success(), 0);
-            if (!rule.stops(score)) continue;
+            scores.says(i * stop_scores::together_ms, 0, failed ? rule.failure() : rule.success());
+            if (!failed || !rule.stops(scores.worst())) continue;
             stops.push_back(failures);
             break;
         }
@@ -65,63 +65,82 @@ TEST_CASE("10,000 devices, 120 runs: 10 % failing stops within a median of 10 fa
 
 TEST_CASE("a handful of failures at the start is no verdict; six in a row are") {
     stop_rule rule;
-    double s = 0;
-    for (int i = 0; i < 5; ++i) s = rule.next(s, 0, rule.failure(), 0);
-    CHECK(!rule.stops(s));
-    CHECK(rule.stops(rule.next(s, 0, rule.failure(), 0)));
-    CHECK(rule.next(0, 0, rule.success(), 0) == 0);
+    stop_scores s;
+    for (int i = 0; i < 5; ++i) s.says(i * 60'000, 0, rule.failure());
+    CHECK(!rule.stops(s.worst()));
+    s.says(300'000, 0, rule.failure());
+    CHECK(rule.stops(s.worst()));
+    // A hundred successes before do not buy a failure, a hundred of the same moment do.
+    stop_scores later, together;
+    for (int i = 0; i < 100; ++i) later.says(i * 10'000, 0, rule.success()), together.says(0, 0, rule.success());
+    later.says(1'000'000, 0, rule.failure()), together.says(0, 0, rule.failure());
+    CHECK(later.worst() == doctest::Approx(rule.failure()));
+    CHECK(together.worst() == 0);
 }
 
 namespace {
 
+struct run {
+    int failures = 0;
+    bool stopped = false;
+};
+
 /// 10,000 devices, `wide` of them under way at once; a good one comes back after 60 to 90 s, a bad one gives up `later` s after that.
-/// @return failures until the stop, -1 = none. `bank`: whether the rule is told how many are under way.
-int waves(double failing, std::uint64_t seed, int wide, double later, bool bank) {
+/// `in_order`: weighed by when they began, as we do; else by when they speak.
+run waves(double failing, std::uint64_t seed, int wide, double later, bool in_order) {
     struct end {
-        double at;
+        double at, began;
         bool failed;
         bool operator<(end const& o) const { return at > o.at; }
     };
     stop_rule rule;
+    stop_scores scores;
     dice d{seed};
     std::priority_queue<end> under_way;
-    double score = 0, now = 0;
-    int failures = 0;
+    double now = 0;
+    run r;
+    std::int64_t heard = 0;
     for (int begun = 0; begun < 10'000 || !under_way.empty();) {
         for (; begun < 10'000 && std::ssize(under_way) < wide; ++begun) {
             bool const failed = d.roll() < failing;
-            under_way.push({now + 60 + 30 * d.roll() + (failed ? later : 0), failed});
+            under_way.push({now + 60 + 30 * d.roll() + (failed ? later : 0), now, failed});
         }
         auto const next = under_way.top();
         under_way.pop();
-        now = next.at, failures += next.failed;
-        score = rule.next(score, 0, next.failed ? rule.failure() : rule.success(), bank ? std::ssize(under_way) : 0);
-        if (rule.stops(score)) return failures;
+        now = next.at, r.failures += next.failed;
+        auto const when = in_order ? static_cast<std::int64_t>(next.began * 1000) : ++heard * stop_scores::together_ms;
+        scores.says(when, 0, next.failed ? rule.failure() : rule.success());
+        if (next.failed && rule.stops(scores.worst())) return r.stopped = true, r;
     }
-    return -1;
+    return r;
 }
 
 }
 
 TEST_CASE("4,000 devices under way at once: failures that are told late, all together, are still those of the whole wave") {
-    int stopped = 0, without = 0;
-    std::vector<int> bad;
-    for (std::uint64_t run = 0; run < 120; ++run) {
-        stopped += waves(0.02, 1000 + run, 4'000, 120, true) >= 0;
-        without += waves(0.02, 1000 + run, 4'000, 120, false) >= 0;
-        bad.push_back(waves(0.10, 5000 + run, 4'000, 0, true));
+    int stopped = 0, by_arrival = 0;
+    std::vector<int> bad, late;
+    for (std::uint64_t n = 0; n < 60; ++n) {
+        stopped += waves(0.02, 1000 + n, 4'000, 120, true).stopped;
+        if (n < 5) by_arrival += waves(0.02, 1000 + n, 4'000, 120, false).stopped;
+        auto const in_time = waves(0.10, 5000 + n, 4'000, 0, true), after = waves(0.30, 9000 + n, 4'000, 120, true);
+        REQUIRE(in_time.stopped);
+        REQUIRE(after.stopped);
+        bad.push_back(in_time.failures), late.push_back(after.failures);
     }
-    std::sort(bad.begin(), bad.end());
-    MESSAGE("2 % failing, two minutes late: " << stopped << " of 120 stopped by mistake; " << without << " by a rule that is not told how many are under way. "
-            << "10 % failing, in time: after " << bad[60] << " failures (median)");
-    CHECK(without > 100);
-    CHECK(stopped < 6);
-    CHECK(bad.front() > 0);
-    CHECK(bad[60] <= 12);
+    std::sort(bad.begin(), bad.end()), std::sort(late.begin(), late.end());
+    MESSAGE("2 % failing, two minutes late: " << stopped << " of 60 stopped by mistake; " << by_arrival << " of 5 by the order of arrival. 10 % failing, in time: after "
+            << bad[30] << " failures (median, at most " << bad.back() << "); 30 %, two minutes late: " << late[30]);
+    CHECK(by_arrival == 5);
+    CHECK(stopped < 3);                            // 5 % of 60
+    CHECK(bad[30] <= 30);
+    CHECK(late[30] <= 1'300);                      // they are 30 % of what had begun before the first could speak
 }
 
 TEST_CASE("a success that turns out to be a failure counts as one failure and no success") {
     stop_rule rule;
-    double once = rule.next(3, 0, rule.success(), 100);
-    CHECK(rule.next(once, rule.success(), rule.failure(), 100) == doctest::Approx(3 + rule.failure()));
+    stop_scores s;
+    s.says(0, 0, rule.success());
+    s.says(0, rule.success(), rule.failure());
+    CHECK(s.worst() == doctest::Approx(rule.failure()));
 }
