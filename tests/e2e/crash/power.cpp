@@ -272,6 +272,7 @@ TEST_CASE("E02: the power goes at any moment: the store opens, and everything ac
         d.run_under({});
         auto const why = d.start_again();
         CHECK_MESSAGE(why.empty(), why);
+        if (long_form()) MESSAGE("run " << round + 1 << ": " << describe(t));   // a long run that is cut short has told so far
     }
     MESSAGE(describe(t));
     CHECK(t.wrong == 0);
