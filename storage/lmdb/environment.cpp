@@ -22,17 +22,12 @@ errc to_errc(int rc) {
     }
 }
 
-namespace {
-
-/// A file that was just made is only there after a crash when its directory was synced.
 int sync_directory(std::string const& directory) {
     int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return errno;
     int rc = ::fsync(fd) == 0 ? 0 : errno;
     ::close(fd);
     return rc;
-}
-
 }
 
 boost::system::result<std::unique_ptr<environment>> environment::open(std::string const& directory, std::uint64_t map_bytes, std::string& why) {

@@ -20,6 +20,9 @@ namespace airmail::storage::lmdb {
 /// `full` for MDB_MAP_FULL and ENOSPC, `damaged` for what LMDB calls corrupt, else `io`.
 errc to_errc(int rc);
 
+/// A file that was just made, or has another name now, is only so after a crash when its directory was synced. @return 0 or errno
+int sync_directory(std::string const& directory);
+
 class environment {
 public:
     /// Opens or makes DIRECTORY/data.mdb with a map of `map_bytes`. `why` says what failed.

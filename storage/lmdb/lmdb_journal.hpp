@@ -43,6 +43,8 @@ public:
     void close() override;
 
 private:
+    static boost::system::result<std::unique_ptr<lmdb_journal>> open_as_it_is(store_options const& o, vitals& v, recovery const& r,
+                                                                              std::int64_t& clock_ms, std::string& why);
     lmdb_journal(store_options const& o, vitals& v);
     boost::system::result<void> mark(std::string& why);
     int sign_directory(lsn next) const;

@@ -1,4 +1,5 @@
 // Opening and closing: lock, epoch, scan.
+#include "storage/lmdb/first_start.hpp"
 #include "storage/lmdb/lmdb_journal.hpp"
 #include "storage/lmdb/page_check.hpp"
 
@@ -16,6 +17,15 @@ lmdb_journal::lmdb_journal(store_options const& o, vitals& v) : options_(o), vit
 
 boost::system::result<std::unique_ptr<lmdb_journal>> lmdb_journal::open(store_options const& o, vitals& v, recovery const& r,
                                                                         std::int64_t& clock_ms, std::string& why) {
+    auto j = open_as_it_is(o, v, r, clock_ms, why);
+    if (j || j.error() != errc::damaged || !set_unfinished_aside(o.directory)) return j;
+    j = open_as_it_is(o, v, r, clock_ms, why);
+    if (j) (*j)->damaged_.push_back(o.directory + "/data.mdb: its first start had not come to its end; a new store is made, the old file is data.mdb.unfinished");
+    return j;
+}
+
+boost::system::result<std::unique_ptr<lmdb_journal>> lmdb_journal::open_as_it_is(store_options const& o, vitals& v, recovery const& r,
+                                                                                 std::int64_t& clock_ms, std::string& why) {
     std::unique_ptr<lmdb_journal> j{new lmdb_journal{o, v}};
     auto lock = directory_lock::take(o.directory, why);
     if (!lock) return lock.error();

@@ -194,6 +194,44 @@ TEST_CASE("a damaged record is named and skipped, and the rest is kept") {
     CHECK(r.one.put(to(text("t", "three"), {1})) > b);
 }
 
+TEST_CASE("a first start that lost its power half way begins anew and keeps what it found; a store that has served is refused, and so is a large one") {
+    folder f;
+    rig r{f.hot()};
+    REQUIRE(r.open());
+    r.close();
+    auto const file = f.hot() + "/data.mdb";
+    std::string whole;
+    {
+        std::ifstream in(file, std::ios::binary);
+        whole.assign(std::istreambuf_iterator<char>(in), {});
+    }
+    auto const half = whole.substr(0, 8192);   // the root pages, which name pages that were never written
+    auto lay_out = [&](std::string const& bytes) { std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes; };
+    auto kept = [&] { return std::filesystem::exists(file + ".unfinished"); };
+
+    lay_out(half);
+    CHECK(!r.open());   // its instance file says that it has served
+    CHECK(r.error == errc::damaged);
+    CHECK(!kept());
+
+    std::filesystem::remove(f.hot() + "/instance");
+    lay_out(half + std::string(100'000, '\0'));
+    CHECK(!r.open());
+    CHECK(r.error == errc::damaged);
+    CHECK(!kept());
+
+    lay_out(half);
+    REQUIRE(r.open());
+    CHECK(kept());
+    CHECK(std::filesystem::file_size(file + ".unfinished") == 8192);
+    CHECK(r.hot->stats().records_damaged == 0);
+    REQUIRE(r.hot->damaged().size() == 1);
+    CHECK(r.hot->damaged()[0].find("its first start had not come to its end") != std::string::npos);
+    r.one.put(put_session{session(1, "c")});
+    REQUIRE(r.again());
+    CHECK(r.hot->damaged().empty());
+}
+
 TEST_CASE("a store of a newer format is refused with words, and so is a directory that cannot be used") {
     folder f;
     rig r{f.hot()};
