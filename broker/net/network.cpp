@@ -64,6 +64,12 @@ void network::look_at_memory() {
         log::warn("net", {{"used", memory_.used()}, {"limit", memory_.limit()}}, "{}", says[static_cast<int>(level)]);
     }
     constexpr shard::instant shed_every_ms = 50;   // what was cut comes back within that time: nobody is cut for it twice
+    constexpr shard::instant trim_every_ms = 2'000;
+    if (level == memory_level::refuse && first.now() - trimmed_at_ >= trim_every_ms) {
+        // What clients that went have left may still lie with the allocator; kept there, nobody would be let in ever again.
+        trimmed_at_ = first.now();
+        ::malloc_trim(0);
+    }
     if (level != memory_level::shed || first.now() - shed_at_ < shed_every_ms) return;
     shed_at_ = first.now();
     // What was cut is freed by its shard; the allocator gives it back at the next look.

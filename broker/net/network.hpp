@@ -60,7 +60,7 @@ private:
     memory_watch memory_;             // on the first shard
     metrics::share used_share_, level_share_;
     shard::reminder look_at_memory_;
-    shard::instant shed_at_ = -1'000;
+    shard::instant shed_at_ = -1'000, trimmed_at_ = -2'000;
     ocsp_desk ocsp_;                  // last: its threads end before what they tell
 };
 
