@@ -210,7 +210,7 @@ void engine::check(campaign_row& c) {
 
 void engine::finish(campaign_row& c, std::string_view status, std::string_view stage) {
     c.status = status, c.stage = stage, c.completed_at = ctx.wall();
-    queues_.erase(c.id);
+    queues_.erase(c.id), said_.erase(c.id);
     say(c, status, {}, c.reason);
 }
 

@@ -21,8 +21,7 @@ void engine::weigh(campaign_row& c, std::int64_t began, device_row const& before
     };
     auto came_back = [](device_row const& r) { return r.at == stage::probation || (status_of(r.at) == status::completed && r.at != stage::already_installed); };
     auto says = [&](device_row const& r) { return failed(r) ? rule.failure() : came_back(r) ? rule.success() : 0; };
-    if (rule.bad <= 0 || says(before) == says(after)) return;
-    if (!c.open()) return void(said_.erase(c.id));
+    if (rule.bad <= 0 || !c.open() || says(before) == says(after)) return;
     auto& said = said_.try_emplace(c.id, c.stop_score).first->second;
     said.says(began, says(before), says(after));
     if (!failed(after)) return;
