@@ -36,10 +36,9 @@ private:
 
 /// Content-Length, or 0 when it does not say.
 std::uint64_t announced(admin::request const& r) {
-    constexpr std::string_view name = "content-length: ";
-    auto const at = r.headers.starts_with(name) ? 0 : r.headers.find(std::string("\n").append(name)) + 1;
+    auto const text = admin::header(r, "content-length");
     std::uint64_t n = 0;
-    if (at != 0 || r.headers.starts_with(name)) std::from_chars(r.headers.data() + at + name.size(), r.headers.data() + r.headers.size(), n);
+    std::from_chars(text.data(), text.data() + text.size(), n);
     return n;
 }
 

@@ -18,21 +18,6 @@ namespace {
 constexpr std::string_view root = "/api/v1/firmware/uploads";
 constexpr std::size_t said_max = 64;
 
-/// `headers` are "name: value\n" lines, names in lower case.
-std::string_view header(admin::request const& r, std::string_view name) {
-    std::string_view all = r.headers;
-    for (std::size_t at = 0; at < all.size();) {
-        auto const end = std::min(all.find('\n', at), all.size());
-        auto const line = all.substr(at, end - at);
-        if (line.size() > name.size() + 1 && line.starts_with(name) && line[name.size()] == ':') {
-            auto const v = line.substr(line.find_first_not_of(' ', name.size() + 1) == line.npos ? line.size() : line.find_first_not_of(' ', name.size() + 1));
-            return v.substr(0, v.find_last_not_of(" \r") == v.npos ? 0 : v.find_last_not_of(" \r") + 1);
-        }
-        at = end + 1;
-    }
-    return {};
-}
-
 std::optional<std::uint64_t> number(std::string_view s) {
     std::uint64_t n = 0;
     auto const [end, ec] = std::from_chars(s.data(), s.data() + s.size(), n);
@@ -143,7 +128,7 @@ void upload_paths::show(admin::request const& r, std::string const& id, admin::r
 
 std::unique_ptr<admin::upload> upload_paths::begin(admin::request const& r, admin::response& refusal) {
     std::string const id(id_in("/api/v1/firmware/uploads/{id}", r.path).value_or(""));
-    auto const at = number(header(r, "upload-offset"));
+    auto const at = number(admin::header(r, "upload-offset"));
     if (!at) {
         refusal = admin::problem(400, "firmware.no_offset", "Upload-Offset: the byte at which this body begins", r.request_id);
         return nullptr;

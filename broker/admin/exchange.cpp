@@ -1,9 +1,25 @@
 #include "broker/admin/exchange.hpp"
 
+#include <algorithm>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
 namespace airmail::admin {
+
+std::string_view header(request const& r, std::string_view name) {
+    std::string_view all = r.headers;
+    for (std::size_t at = 0; at < all.size();) {
+        auto const end = std::min(all.find('\n', at), all.size());
+        auto const line = all.substr(at, end - at);
+        if (line.size() > name.size() + 1 && line.starts_with(name) && line[name.size()] == ':') {
+            auto const v = line.substr(line.find_first_not_of(' ', name.size() + 1) == line.npos ? line.size() : line.find_first_not_of(' ', name.size() + 1));
+            return v.substr(0, v.find_last_not_of(" \r") == v.npos ? 0 : v.find_last_not_of(" \r") + 1);
+        }
+        at = end + 1;
+    }
+    return {};
+}
+
 
 static std::string_view title(int status) {
     switch (status) {

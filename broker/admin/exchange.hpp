@@ -30,6 +30,9 @@ struct request {
     bool upgrade = false;                            // asks for a WebSocket
 };
 
+/// Value of a header without the blanks around it, empty when it is not there. @param name in lower case
+std::string_view header(request const& r, std::string_view name);
+
 /// An image that is no plain file: encrypted at rest. Owned by: its transfer, on the HTTP thread.
 class content {
 public:
