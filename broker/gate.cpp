@@ -2,6 +2,7 @@
 
 #include "broker/handlers/operate.hpp"
 #include "broker/log/log.hpp"
+#include "broker/log/sparing.hpp"
 
 namespace airmail {
 
@@ -29,7 +30,8 @@ codec::reason gate::before_publish(session::session const& from, std::string_vie
         return codec::reason::no_matching_subscribers;   // it was for us
     }
     // mosquitto_ctrl waits for an answer on TOPIC/response: silence would look like a broker that hangs.
-    log::warn("broker", {{"id", from.name()}, {"client_id", from.client_id()}, {"topic", topic}}, "a $CONTROL request was refused: users and rules are files here");
+    thread_local log::sparing lines{20};   // as for other refusals (B29)
+    if (lines.may(world_.store->now_ms())) log::warn("broker", {{"id", from.name()}, {"client_id", from.client_id()}, {"topic", topic}}, "a $CONTROL request was refused: users and rules are files here");
     if (topic == control_api::topic)
         say(control_api::response_topic, R"({"responses":[{"command":"","error":"Airmail answers $CONTROL/broker/v1 only with enable_control_api true"}]})");
     else
