@@ -158,6 +158,7 @@ void broker::house::take_down() {
     if (store) store->stop();
     network.reset();
     system.reset();
+    store_voice.reset();
     if (lock_fd >= 0) ::close(lock_fd);
     lock_fd = -1;
 }

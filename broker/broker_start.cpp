@@ -359,6 +359,8 @@ void broker::house::run() {
     network->start();
     system = std::make_unique<system_topics>(world, std::chrono::seconds(settings.number("sys_interval")), wall_ms, disk ? &*disk : nullptr);
     system->start();
+    store_voice = std::make_unique<store_watch>(*store, world.shards.front()->on().timers());
+    store_voice->start();
     for (std::size_t i = 0; i < shards.size(); ++i)
         threads.emplace_back([s = shards[i].get(), i] {
             pthread_setname_np(pthread_self(), fmt::format("airmail-shard{}", i).c_str());

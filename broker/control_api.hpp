@@ -13,6 +13,7 @@
 
 namespace airmail {
 
+/// Owned by the gate. Immutable, so that any shard may ask it at any time.
 class control_api {
 public:
     static constexpr std::string_view topic = "$CONTROL/broker/v1", response_topic = "$CONTROL/broker/v1/response";

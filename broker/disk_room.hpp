@@ -13,6 +13,7 @@
 
 namespace airmail {
 
+/// What the configuration, which has been checked, says of the disk.
 storage::disk_limits disk_limits_of(config::config const& c);
 /// Raises an alert: its severity (warning, critical) and text. On the writer thread.
 using disk_alarm = std::function<void(std::string_view severity, std::string const& text)>;

@@ -15,6 +15,7 @@
 #include "broker/passwords.hpp"
 #include "broker/replication.hpp"
 #include "broker/rest.hpp"
+#include "broker/store_watch.hpp"
 #include "broker/system_topics.hpp"
 #include "broker/way_out.hpp"
 #include "broker/web_house.hpp"
@@ -79,6 +80,7 @@ struct broker::house {
     std::vector<std::unique_ptr<handlers::mqtt>> protocols;
     std::unique_ptr<net::network> network;
     std::unique_ptr<system_topics> system;
+    std::unique_ptr<store_watch> store_voice;
     std::unique_ptr<bridge::bridges> bridges;
     struct door { net::listener* listener; net::origin origin; std::string name; };
     std::vector<door> doors;

@@ -98,11 +98,7 @@ void system_topics::update() {
     auto const stored = sum(rm::owed_messages, rm::retained_messages);
     for (auto const* name : {"messages/stored", "store/messages/count"}) say(name, stored);
     auto trouble = world_.store->trouble();
-    if (trouble.empty() && failing_) log::info("store", {}, "the disk takes messages again");
-    if (!trouble.empty() && !failing_)
-        log::error("store", {}, "nothing can be stored: {}; QoS 1 and 2 are refused (0x97) until it can, QoS 0 goes on", trouble);
-    failing_ = !trouble.empty();
-    if (disk_ && trouble.empty()) trouble = disk_->trouble();   // that has lines of its own (disk_room)
+    if (disk_ && trouble.empty()) trouble = disk_->trouble();
     if (disk_) say("store/disk/room", static_cast<double>(disk_->now().room));
     say("store/state", trouble.empty() ? std::string{"ok"} : "refusing: " + trouble);
     say("store/messages/bytes", sum(rm::owed_bytes, rm::retained_bytes));

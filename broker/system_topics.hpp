@@ -55,7 +55,6 @@ private:
     std::function<std::int64_t()> wall_;
     storage::disk_watch const* disk_;   // null: level memory
     std::int64_t began_ = 0, last_ = 0;
-    bool failing_ = false;              // the store, when it was last asked
     double clients_most_ = 0, heap_most_ = 0;
     std::map<std::string, std::string, std::less<>> said_;   // topic below $SYS/broker/ -> value
     std::vector<load> loads_;

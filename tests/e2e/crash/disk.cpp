@@ -13,12 +13,6 @@ using namespace airmail::testing;
 
 namespace {
 
-double metric(broker_process const& d, std::string const& series) {
-    auto const text = d.get("/metrics").text;
-    auto const at = text.find("\n" + series + " ");
-    return at == text.npos ? -1 : std::stod(text.substr(at + series.size() + 2));
-}
-
 /// A durable session that is away: what is published to `owed/#` must be stored before it is acknowledged.
 void owe_to_somebody(broker_process& d) {
     blocking_client c;
@@ -51,15 +45,23 @@ std::chrono::milliseconds qos0_round(blocking_client& from, blocking_client& to)
     return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
 }
 
+/// Who is there while the disk is in trouble: writer publishes what is owed, talker speaks to listener with QoS 0, watcher looks at $SYS.
+struct witnesses {
+    blocking_client writer, talker, listener, watcher;
+    explicit witnesses(broker_process& d) {
+        connects(writer, plain_options(d, "writer"));
+        connects(talker, plain_options(d, "talker"));
+        connects(listener, plain_options(d, "listener"));
+        connects(watcher, plain_options(d, "watcher"));
+        REQUIRE(listener.subscribe("live/x", 0).has_value());
+    }
+};
+
 /// A fault from `begin` to `end`: refused, visible, QoS 0 goes on; afterwards it is over by itself, and what was acknowledged is there.
 void suffers(broker_process& d, std::function<void()> begin, std::function<void()> end, bool killed_in_fault) {
     owe_to_somebody(d);
-    blocking_client writer, talker, listener, watcher;
-    connects(writer, plain_options(d, "writer"));
-    connects(talker, plain_options(d, "talker"));
-    connects(listener, plain_options(d, "listener"));
-    connects(watcher, plain_options(d, "watcher"));
-    REQUIRE(listener.subscribe("live/x", 0).has_value());
+    witnesses w{d};
+    auto& [writer, talker, listener, watcher] = w;
     std::vector<int> promised;
     int number = 0;
     auto publish = [&] {
@@ -85,8 +87,8 @@ void suffers(broker_process& d, std::function<void()> begin, std::function<void(
         auto const r = d.get("/readyz");
         return r.code == 503 && r.text.find("store") != std::string::npos;
     }));
-    CHECK(seen([&] { return metric(d, "airmail_storage_failing_stores") == 1; }));
-    CHECK(metric(d, "airmail_storage_syncs_failed_total") > 0);
+    CHECK(seen([&] { return d.metric("airmail_storage_failing_stores") == 1; }));
+    CHECK(d.metric("airmail_storage_syncs_failed_total") > 0);
     REQUIRE(watcher.subscribe("$SYS/broker/store/state", 0).has_value());
     CHECK(seen([&] {
         auto const m = watcher.receive(100ms);
@@ -106,7 +108,7 @@ void suffers(broker_process& d, std::function<void()> begin, std::function<void(
     } else {
         end();
         CHECK(eventually([&] { return d.ready() == 200; }));   // nobody publishes meanwhile: it looks for itself
-        CHECK(metric(d, "airmail_storage_failing_stores") == 0);
+        CHECK(d.metric("airmail_storage_failing_stores") == 0);
     }
     CHECK(publish() == reason::success);
     d.kill();
@@ -170,6 +172,26 @@ TEST_CASE("F01: killed while the disk is full, it starts again when there is roo
     suffers(d, [] {}, [&] { disk.grow(); }, true);
 }
 
+TEST_CASE("F01: with $SYS off the log tells of a full disk all the same, and of its end") {
+    broker_process d{plain_house + "sys_interval 0\nlimit_disk_refuse 0\nlimit_disk_readonly 0\nlimit_disk_reserve 0\n"};
+    small_disk disk(d);
+    if (!disk.mounted) {
+        MESSAGE("skipped: mounting a tmpfs is not permitted here");
+        return;
+    }
+    up(d);
+    owe_to_somebody(d);
+    blocking_client writer;
+    connects(writer, plain_options(d, "writer"));
+    std::string const payload(50'000, ' ');
+    int taken = 0;
+    while (taken < 1'000 && writer.publish({.topic = "owed/x", .payload = payload, .qos = 1}) == reason::success) ++taken;
+    CHECK(taken < 160);   // 8 MB
+    CHECK(d.says("nothing can be stored: "));
+    disk.grow();
+    CHECK(d.says("the disk takes messages again"));
+}
+
 TEST_CASE("F01: limit_disk_refuse, limit_disk_readonly and limit_disk_reserve: less and less is taken, and all of it again when there is room") {
     broker_process d{plain_house + "sys_interval 1\nairmail_plugin ota\nlimit_disk_refuse 10%\nlimit_disk_readonly 1KiB 3%\nlimit_disk_reserve 2MiB\n"};
     small_disk disk(d, "64m");
@@ -179,15 +201,11 @@ TEST_CASE("F01: limit_disk_refuse, limit_disk_readonly and limit_disk_reserve: l
     }
     d.run_under({"/usr/bin/env", "-u", "AIRMAIL_LIMIT_DISK_REFUSE", "-u", "AIRMAIL_LIMIT_DISK_READONLY", "-u", "AIRMAIL_LIMIT_DISK_RESERVE"});
     up(d);
-    CHECK(metric(d, "airmail_storage_disk_level") == 0);
-    CHECK(metric(d, "airmail_storage_disk_reserve_bytes") == 2 << 20);
+    CHECK(d.metric("airmail_storage_disk_level") == 0);
+    CHECK(d.metric("airmail_storage_disk_reserve_bytes") == 2 << 20);
     owe_to_somebody(d);
-    blocking_client writer, talker, listener, watcher;
-    connects(writer, plain_options(d, "writer"));
-    connects(talker, plain_options(d, "talker"));
-    connects(listener, plain_options(d, "listener"));
-    connects(watcher, plain_options(d, "watcher"));
-    REQUIRE(listener.subscribe("live/x", 0).has_value());
+    witnesses w{d};
+    auto& [writer, talker, listener, watcher] = w;
     std::vector<int> promised;
     int number = 0;
     auto const owed = [&] {
@@ -201,7 +219,7 @@ TEST_CASE("F01: limit_disk_refuse, limit_disk_readonly and limit_disk_reserve: l
         REQUIRE(r.has_value());
         return *r;
     };
-    auto const level = [&](int l) { return eventually([&] { return (void)owed(), metric(d, "airmail_storage_disk_level") == l; }); };
+    auto const level = [&](int l) { return eventually([&] { return (void)owed(), d.metric("airmail_storage_disk_level") == l; }); };
     auto const upload = [&](std::uint64_t bytes) { return d.control("POST", "/api/v1/firmware/uploads", R"({"name":"x","size_bytes":)" + std::to_string(bytes) + "}"); };
     for (int i = 0; i < 20; ++i) REQUIRE(owed() == reason::success);
     CHECK(upload(1'000).code == 201);
@@ -227,9 +245,9 @@ TEST_CASE("F01: limit_disk_refuse, limit_disk_readonly and limit_disk_reserve: l
     CHECK(upload(999).code == 507);
     CHECK(d.control("POST", "/api/v1/firmware", "all of it at once").code == 507);
     CHECK(eventually([&] { return d.control("GET", "/api/v1/alerts").text.find("disk_low") != std::string::npos; }));
-    CHECK(metric(d, "airmail_storage_failing_stores") == 1);
-    CHECK(metric(d, "airmail_storage_disk_refused_total") > 0);
-    CHECK(metric(d, "airmail_storage_syncs_failed_total") == 0);   // nothing failed: it was not tried
+    CHECK(d.metric("airmail_storage_failing_stores") == 1);
+    CHECK(d.metric("airmail_storage_disk_refused_total") > 0);
+    CHECK(d.metric("airmail_storage_syncs_failed_total") == 0);   // nothing failed: it was not tried
     CHECK(d.says("the disk is nearly full: room for "));
     REQUIRE(watcher.subscribe("$SYS/broker/store/state", 0).has_value());
     CHECK(eventually([&] {
@@ -250,16 +268,16 @@ TEST_CASE("F01: limit_disk_refuse, limit_disk_readonly and limit_disk_reserve: l
     for (int i = 0; i < 20; ++i) (void)qos0_round(talker, listener);
 
     disk.leave(0);
-    CHECK(eventually([&] { return (void)owed(), metric(d, "airmail_storage_disk_reserve_bytes") == 0; }));
+    CHECK(eventually([&] { return (void)owed(), d.metric("airmail_storage_disk_reserve_bytes") == 0; }));
     CHECK(d.says("2.0 MiB of limit_disk_reserve are given up"));
-    CHECK(metric(d, "airmail_storage_disk_level") == 2);
+    CHECK(d.metric("airmail_storage_disk_level") == 2);
     collects(d, promised);   // who comes back gets in, and what it acknowledges goes
     promised.clear();
 
     disk.leave(1000);
     CHECK(eventually([&] { return d.ready() == 200; }));   // nobody publishes meanwhile: it looks for itself
-    CHECK(metric(d, "airmail_storage_disk_level") == 0);
-    CHECK(metric(d, "airmail_storage_disk_reserve_bytes") == 2 << 20);
+    CHECK(d.metric("airmail_storage_disk_level") == 0);
+    CHECK(d.metric("airmail_storage_disk_reserve_bytes") == 2 << 20);
     CHECK(d.says("the disk has room again"));
     CHECK(owed() == reason::success);
     d.kill();
