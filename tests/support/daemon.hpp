@@ -110,6 +110,12 @@ public:
     /// GET on the health port. Status 0 = nobody answered.
     outcome get(std::string const& path) const { return curl({"http://127.0.0.1:" + std::to_string(metrics_) + path}); }
     int ready() const { return get("/readyz").code; }
+    /// One series of /metrics, with its labels: name{a="b"}. -1 = it is not there.
+    double metric(std::string const& series) const {
+        auto const text = get("/metrics").text;
+        auto const at = text.find("\n" + series + " ");
+        return at == text.npos ? -1 : std::stod(text.substr(at + series.size() + 2));
+    }
     /// A request on the control socket: role admin.
     outcome control(std::string const& verb, std::string const& path, std::string const& body = {}) const {
         std::vector<std::string> args{"--unix-socket", dir_ / "control.sock", "-X", verb, "http://airmail" + path};

@@ -17,12 +17,6 @@ std::size_t anonymous_bytes(pid_t pid) {
 }
 
 /// The value of a series of /metrics, -1 when it is not there.
-double metric(broker_process const& d, std::string const& series) {
-    auto const text = d.get("/metrics").text;
-    auto const at = text.find("\n" + series + " ");
-    return at == text.npos ? -1 : std::stod(text.substr(at + series.size() + 2));
-}
-
 }
 
 TEST_CASE("B24 twenty subscribers that stop reading are cut by name, memory stays bounded, and the healthy get everything") {
@@ -57,9 +51,9 @@ TEST_CASE("B24 twenty subscribers that stop reading are cut by name, memory stay
     CHECK(got == 10'000);
     // 256 KiB of output and 512 KiB of queue each, and the allocator's share.
     CHECK(most < before + 20 * (1 << 20) + (32 << 20));
-    CHECK(eventually([&] { return metric(d, "airmail_net_cut_total{cause=\"stalled\"}") == 20; }));
+    CHECK(eventually([&] { return d.metric("airmail_net_cut_total{cause=\"stalled\"}") == 20; }));
     for (int i = 0; i < 20; ++i) CHECK_MESSAGE(d.says("stuck-" + std::to_string(i)), "nobody named stuck-" << i);
-    CHECK(metric(d, "airmail_router_deliveries_dropped_total{cause=\"slow\"}") > 0);
+    CHECK(d.metric("airmail_router_deliveries_dropped_total{cause=\"slow\"}") > 0);
     REQUIRE(publisher.publish({.topic = "flood/end", .payload = "end", .qos = 1}).has_value());
     receives_only(healthy, "flood/end", "end");
     CHECK(d.stop() == 0);
@@ -75,16 +69,16 @@ TEST_CASE("B28 at three quarters of its memory limit the broker takes nobody new
         connects(c, plain_options(d, "before"));
         d.configure("memory_limit " + std::to_string(limit) + "\n" + listener);
         d.reload();
-        CHECK(eventually([&] { return metric(d, "airmail_net_memory_level") == 1; }));
+        CHECK(eventually([&] { return d.metric("airmail_net_memory_level") == 1; }));
         blocking_client late;
         CHECK_FALSE(late.connect(plain_options(d, "late")).has_value());
-        CHECK(metric(d, "airmail_net_refused_total{cause=\"memory\"}") >= 1);
+        CHECK(d.metric("airmail_net_refused_total{cause=\"memory\"}") >= 1);
         CHECK(c.publish({.topic = "t", .payload = "still here", .qos = 1}).has_value());
         CHECK(d.says("memory runs out"));
     }
     d.configure("memory_limit 0\n" + listener);
     d.reload();
-    CHECK(eventually([&] { return metric(d, "airmail_net_memory_level") == 0; }));
+    CHECK(eventually([&] { return d.metric("airmail_net_memory_level") == 0; }));
     blocking_client again;
     connects(again, plain_options(d, "again"));
     CHECK(d.stop() == 0);
@@ -110,14 +104,14 @@ TEST_CASE("B28 at nine tenths of its memory limit the longest queue that no disk
     for (int i = 0; i < 20; ++i) REQUIRE(from.publish({.topic = "modest", .payload = "small", .qos = 1}) == reason::success);
     d.configure("memory_limit " + std::to_string(anonymous_bytes(d.pid()) * 100 / 90) + "\n" + listener);
     d.reload();
-    CHECK(eventually([&] { return metric(d, "airmail_router_deliveries_dropped_total{cause=\"memory\"}") > 0; }));
+    CHECK(eventually([&] { return d.metric("airmail_router_deliveries_dropped_total{cause=\"memory\"}") > 0; }));
     CHECK(d.says("longest=longest"));
-    CHECK(eventually([&] { return metric(d, "airmail_net_memory_level") < 2; }));
-    auto const gone = static_cast<int>(metric(d, "airmail_router_deliveries_dropped_total{cause=\"memory\"}"));
+    CHECK(eventually([&] { return d.metric("airmail_net_memory_level") < 2; }));
+    auto const gone = static_cast<int>(d.metric("airmail_router_deliveries_dropped_total{cause=\"memory\"}"));
     CHECK(gone < many);
     d.configure("memory_limit 0\n" + listener);
     d.reload();
-    REQUIRE(eventually([&] { return metric(d, "airmail_net_memory_level") == 0; }));
+    REQUIRE(eventually([&] { return d.metric("airmail_net_memory_level") == 0; }));
     blocking_client longest, modest;
     connects(longest, plain_options(d, "longest", false)), connects(modest, plain_options(d, "modest", false));
     for (int i = 0; i < many - gone; ++i) {

@@ -20,12 +20,6 @@ reason log_in(blocking_client& c, broker_process const& d, std::string const& us
     return c.closed() ? c.closed()->code : reason::unspecified_error;
 }
 
-std::string metric(broker_process const& d, std::string const& series) {
-    auto const text = d.get("/metrics").text;
-    auto const at = text.find("\n" + series + " ");
-    return at == text.npos ? "" : text.substr(at + series.size() + 2, text.find('\n', at + 1) - at - series.size() - 2);
-}
-
 }
 
 TEST_CASE("plugin_inline true: the plugin is asked on the shard, and what it says counts") {
@@ -36,7 +30,7 @@ TEST_CASE("plugin_inline true: the plugin is asked on the shard, and what it say
     CHECK(log_in(b, d, "anybody", "good") == reason::success);
     CHECK(log_in(c, d, "anybody", "bad") == reason::bad_user_name_or_password);
     CHECK(log_in(e, d, "defers") == reason::success);   // asked again on its own thread
-    CHECK(metric(d, "airmail_host_inline_logins_total{lane=\"test.porter\"}") == "4");
+    CHECK(d.metric("airmail_host_inline_logins_total{lane=\"test.porter\"}") == 4);
     CHECK(d.says("grant refused by configuration: device may publish fixture/+"));
     CHECK(d.says("grant refused by configuration: device may publish fixture/b"));
 }
@@ -53,5 +47,5 @@ TEST_CASE("without plugin_inline a hook that blocks holds up no other client, an
     CHECK(waits.wait_for(0s) != std::future_status::ready);
     CHECK(waits.get() == reason::bad_user_name_or_password);
     CHECK(d.says("login of hang refused: no plugin answered in time"));
-    CHECK(metric(d, "airmail_host_inline_logins_total{lane=\"test.porter\"}") == "0");
+    CHECK(d.metric("airmail_host_inline_logins_total{lane=\"test.porter\"}") == 0);
 }

@@ -33,12 +33,6 @@ public:
     std::string path;
 };
 
-double metric(broker_process const& d, std::string const& series) {
-    auto const text = d.get("/metrics").text;
-    auto const at = text.find("\n" + series + " ");
-    return at == text.npos ? -1 : std::stod(text.substr(at + series.size() + 2));
-}
-
 }
 
 TEST_CASE("B28: under a control group's limit, a flood to readers that do not read is shed; nobody is killed") {
@@ -65,13 +59,13 @@ TEST_CASE("B28: under a control group's limit, a flood to readers that do not re
     // 40 readers x 15 MB: three times the limit, when nobody is cut.
     for (int i = 0; i < 15'000 && d.alive() && !shed; ++i) {
         if (!publisher.publish({.topic = "flood", .payload = payload, .qos = static_cast<std::uint8_t>(i % 100 == 99)})) break;
-        if (i % 500 == 499) shed = shed || metric(d, "airmail_net_cut_total{cause=\"memory\"}") > 0;
+        if (i % 500 == 499) shed = shed || d.metric("airmail_net_cut_total{cause=\"memory\"}") > 0;
     }
     CHECK(d.alive());
-    CHECK(eventually([&] { return shed || metric(d, "airmail_net_cut_total{cause=\"memory\"}") > 0; }, 10s));
+    CHECK(eventually([&] { return shed || d.metric("airmail_net_cut_total{cause=\"memory\"}") > 0; }, 10s));
     CHECK(d.says("memory runs out"));
     stuck.clear();
-    CHECK(eventually([&] { return metric(d, "airmail_net_memory_level") == 0; }));
+    CHECK(eventually([&] { return d.metric("airmail_net_memory_level") == 0; }));
     blocking_client again;
     connects(again, plain_options(d, "again"));
     CHECK(d.stop() == 0);

@@ -45,16 +45,7 @@ struct watched : rig {
 
     explicit watched(pretend& p, disk_limits l = shares) : rig(p.f.hot()), on(p), disk(p.watch(l)) {}
     bool open() {
-        was = {};
-        auto s = open_watched(options, was.hooks(), disk, why);
-        if (!s) return false;
-        hot = std::move(*s);
-        one.mail.forget();
-        one.stored.clear(), one.refused.clear();
-        one.attach(*hot);
-        for (auto* l : lanes) hot->add_consumer(*l);
-        hot->start();
-        return true;
+        return take([&](recovery const& r) { return open_watched(options, r, disk, why); });
     }
     /// The disk has `free` from now on, and the writer has seen it.
     void goes(std::uint64_t free, disk_level expected) {

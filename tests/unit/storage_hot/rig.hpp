@@ -138,8 +138,12 @@ struct rig {
         options.wall_ms = [] { return std::int64_t{1'800'000'000'000}; };
     }
     bool open(bool start = true) {
+        return take([&](recovery const& r) { return store::open(options, r, why); }, start);
+    }
+    /// `opens`: how, from the hooks that see what is found.
+    template <class Open> bool take(Open opens, bool start = true) {
         was = {};
-        auto s = store::open(options, was.hooks(), why);
+        auto s = opens(was.hooks());
         error = s ? boost::system::error_code{} : s.error();
         if (!s) return false;
         hot = std::move(*s);
